@@ -1,0 +1,93 @@
+"""Balances and entries of the past, which never change once answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.transaction import atomic
+
+from ledger import clock
+from ledger.models import Account, Entry
+
+# Half a statement's border: "up to, and not including" in PostgreSQL's finest unit of time.
+INSTANT = timedelta(microseconds=1)
+
+
+class MomentNotReached(Exception):
+    """The moment asked about has not come yet by the database's clock, so anything may happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The entries of an account within a time: those after ``first_seq``, up to ``last_seq``."""
+
+    account_id: UUID
+    opened_at: datetime
+    until: datetime
+    first_seq: int
+    last_seq: int
+
+    @property
+    def entries(self) -> QuerySet[Entry]:
+        return (
+            Entry.objects.filter(account_id=self.account_id, seq__gt=self.first_seq, seq__lte=self.last_seq)
+            .select_related("transaction")
+            .order_by("seq")
+        )
+
+
+@atomic
+def balance_at(*, account_id: UUID, moment: datetime) -> int:
+    """
+    Return an account's balance, in minor units, as it stood at ``moment``.
+
+    :raises MomentNotReached: if ``moment`` lies ahead
+    """
+    _settle(account_id, moment)
+    return balance_after(account_id=account_id, seq=_seq_at(account_id, moment))
+
+
+@atomic
+def span(*, account_id: UUID, since: datetime | None, until: datetime | None) -> Span:
+    """
+    Return which entries were booked from ``since`` (inclusive) until ``until`` (exclusive; now).
+
+    :raises MomentNotReached: if ``since`` or ``until`` lies ahead
+    """
+    account, now = _settle(account_id, max(filter(None, [since, until]), default=None))
+    since = max(since, account.created_at) if since else None
+    opened_at = since or account.created_at
+    until = max(until or now, account.created_at)
+    first = _seq_at(account_id, since - INSTANT) if since else 0
+    return Span(account_id, opened_at, until, first, max(first, _seq_at(account_id, until - INSTANT)))
+
+
+def balance_after(*, account_id: UUID, seq: int) -> int:
+    """Return the balance after the account's entry ``seq``; 0 before the first."""
+    if seq == 0:
+        return 0
+    return Entry.objects.values_list("balance_after", flat=True).get(account_id=account_id, seq=seq)
+
+
+def _settle(account_id: UUID, moment: datetime | None) -> tuple[Account, datetime]:
+    """Wait for whoever is posting, then read the clock: later postings are booked after it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM accounts WHERE id = %s FOR SHARE", [account_id])
+    account = Account.objects.get(id=account_id)
+    # A clock that was set back does not hide what has been booked ahead of it.
+    now = max(clock.now(), account.booked_at + INSTANT if account.booked_at else account.created_at)
+    if moment is not None and moment > now:
+        raise MomentNotReached
+    return account, now
+
+
+def _seq_at(account_id: UUID, moment: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_seq_at(%s, %s)", [account_id, moment])
+        (seq,) = cursor.fetchone()
+    assert isinstance(seq, int)
+    return seq

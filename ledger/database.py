@@ -1,0 +1,67 @@
+"""
+The money path's own connections: psycopg, server-side parameters, prepared statements, pipelines.
+
+One pool a process, opened on first use, so that forked and spawned workers each have their own.
+"""
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from psycopg import Connection, RawCursor
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import ConnectionPool
+
+MoneyPool = ConnectionPool[Connection[tuple[Any, ...]]]
+
+# A session that first plans on empty tables would keep a sequential scan for its key look-ups, and
+# every statement of the money path is a key look-up.
+PLANNING = " -c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan"
+
+
+def money_pool() -> MoneyPool:
+    """Return this process's pool of money-path connections (role ``app``, autocommit)."""
+    return _open_pool(os.getpid(), settings.DATABASES["default"]["NAME"])
+
+
+def close_money_pool() -> None:
+    """Close this process's pool; the next use opens one by the settings as they are then."""
+    money_pool().close()
+    _open_pool.cache_clear()
+
+
+def conninfo() -> str:
+    """Return the libpq connection string of the ``default`` database, as Django knows it now."""
+    database: dict[str, Any] = settings.DATABASES["default"]
+    given = {
+        "dbname": database["NAME"],
+        "user": database["USER"],
+        "password": database["PASSWORD"],
+        "host": database["HOST"],
+        "port": database["PORT"],
+        "options": database["OPTIONS"]["options"] + PLANNING,
+        "application_name": "money",
+        "connect_timeout": 5,
+    }
+    return make_conninfo(**{name: value for name, value in given.items() if value})
+
+
+def numbered(sql: str) -> str:
+    """Return SQL whose placeholders ``%s`` are ``$1``, ``$2``, ... in their order."""
+    first, *rest = sql.split("%s")
+    return first + "".join(f"${number}{text}" for number, text in enumerate(rest, start=1))
+
+
+@lru_cache(maxsize=2)
+def _open_pool(pid: int, database: str) -> MoneyPool:
+    return ConnectionPool(
+        conninfo(),
+        # Raw: with $1 placeholders (see ``numbered``) psycopg has nothing to rewrite at each execution.
+        kwargs={"autocommit": True, "prepare_threshold": 0, "cursor_factory": RawCursor},
+        min_size=1,
+        max_size=settings.MONEY_POOL_SIZE,
+        timeout=2,
+        name="money",
+        open=True,
+    )

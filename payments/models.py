@@ -1,0 +1,131 @@
+"""
+Payments: every request to move or reserve money, and where each one stands.
+
+CREATED -> AUTHORIZED -> SETTLED, FAILED, VOIDED or EXPIRED. A one-step payment passes through them in
+one database transaction and is seen as SETTLED or FAILED. A payment that settles posts the
+transaction of the same id. Writing goes through ``payments.engine``.
+"""
+
+from django.db import models
+from django.db.models import Q
+
+from ledger.models import Account, Asset
+
+
+class Payment(models.Model):
+    class Kind(models.TextChoices):
+        TRANSFER = "transfer", "Transfer"
+        TOPUP = "topup", "Top-up"
+        BONUS = "bonus", "Bonus"
+        SPEND = "spend", "Spend"
+        AUTHORIZATION = "authorization", "Authorization"
+        CAPTURE = "capture", "Capture"
+        REFUND = "refund", "Refund"
+        DEPOSIT = "deposit", "Deposit"
+        PAYOUT = "payout", "Payout"
+        FX = "fx", "Foreign exchange"
+        ADJUSTMENT = "adjustment", "Adjustment"
+        REVERSAL = "reversal", "Reversal"
+
+    class Status(models.TextChoices):
+        CREATED = "CREATED", "Created"
+        AUTHORIZED = "AUTHORIZED", "Authorized"
+        SETTLED = "SETTLED", "Settled"
+        FAILED = "FAILED", "Failed"
+        VOIDED = "VOIDED", "Voided"
+        EXPIRED = "EXPIRED", "Expired"
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=13, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status)
+    asset = models.ForeignKey(Asset, models.PROTECT, db_column="asset", db_index=False, db_constraint=False)
+    amount = models.BigIntegerField()
+    sender = models.ForeignKey(
+        Account, models.PROTECT, related_name="payments_sent", db_index=False, db_constraint=False
+    )
+    receiver = models.ForeignKey(Account, models.PROTECT, related_name="payments_received", db_index=False)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children", db_index=False)
+    principal_id = models.UUIDField(help_text="The client or user who asked for it.")
+    idempotency_key = models.CharField(max_length=255)
+    request_id = models.CharField(max_length=128)
+    description = models.CharField(max_length=200, blank=True)
+    metadata = models.JSONField()
+    created_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payments"
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount"),
+            models.CheckConstraint(
+                condition=Q(status__in=["CREATED", "AUTHORIZED", "SETTLED", "FAILED", "VOIDED", "EXPIRED"]),
+                name="payments_status",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind__in=[
+                        "transfer",
+                        "topup",
+                        "bonus",
+                        "spend",
+                        "authorization",
+                        "capture",
+                        "refund",
+                        "deposit",
+                        "payout",
+                        "fx",
+                        "adjustment",
+                        "reversal",
+                    ]
+                ),
+                name="payments_kind",
+            ),
+        ]
+        # Every filter of a list is a prefix of one of these, so that no list scans (payments.listing).
+        indexes = [
+            models.Index(fields=["sender", "kind", "status", "id"], name="payments_sender"),
+            models.Index(fields=["receiver", "kind", "status", "id"], name="payments_receiver"),
+            models.Index(fields=["asset", "kind", "status", "id"], name="payments_asset"),
+            models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="payments_parent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class PaymentTransition(models.Model):
+    """A legal move of a payment; an empty ``from_status`` is its beginning."""
+
+    pk = models.CompositePrimaryKey("from_status", "to_status")
+    from_status = models.CharField(max_length=10)
+    to_status = models.CharField(max_length=10)
+
+    class Meta:
+        db_table = "payment_transitions"
+
+    def __str__(self) -> str:
+        return f"{self.from_status or 'new'} -> {self.to_status}"
+
+
+class TransactionFailure(models.Model):
+    """Why a payment FAILED: the code that its caller got, and whose concern it is."""
+
+    class Category(models.TextChoices):
+        CUSTOMER = "customer", "Customer"
+        CLIENT = "client", "Client system"
+        LIMIT = "limit", "Limit"
+        RISK = "risk", "Risk"
+        PLATFORM = "platform", "Platform"
+
+    payment = models.OneToOneField(Payment, models.PROTECT, primary_key=True, related_name="failure")
+    code = models.CharField(max_length=40)
+    category = models.CharField(max_length=8, choices=Category)
+    detail = models.CharField(max_length=300)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "transaction_failures"
+        indexes = [models.Index(fields=["code", "payment"], name="transaction_failures_code")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.payment_id}"

@@ -1,0 +1,70 @@
+"""SIGKILL under load: nothing acknowledged is lost, nothing is doubled, and every key resolves."""
+
+import json
+import time
+from uuid import uuid4
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.faults
+KILLS = 20
+
+
+def check(platform, wallets, answers):
+    """Every key stands for one payment that happened once, and the ledger says so too."""
+    assert {status for status, _ in answers.values()} == {201}
+    paid = sum(float(platform.balance(wallet)) for wallet in wallets[1:])
+    assert paid == len(answers)
+    for key, (status, body) in list(answers.items())[-20:]:
+        receiver = json.loads(body)["receiver_wallet_id"]
+        again = {"sender_wallet_id": wallets[0], "receiver_wallet_id": receiver, "amount": "1.00"}
+        assert platform.until_known("/payments", again, key=key) == (status, body)
+    assert "The ledger is right." in platform.manage("verify_ledger")
+
+
+def test_a_killed_web_worker_loses_and_doubles_nothing(own_platform):
+    wallets = [own_platform.wallet("1000000.00"), *(own_platform.wallet() for _ in range(4))]
+
+    def kill_workers():
+        for _ in range(KILLS):
+            # The oldest of four: the server gives up on one that dies within 5.5 s of its start.
+            min(own_platform.workers(), key=lambda worker: worker.create_time()).kill()
+            time.sleep(1.6)
+
+    answers = own_platform.under_load(wallets, kill_workers)
+
+    assert len(answers) > KILLS
+    assert 0 in own_platform.statuses
+    check(own_platform, wallets, answers)
+
+
+def test_a_killed_postgresql_loses_and_doubles_nothing(own_platform):
+    wallets = [own_platform.wallet("1000000.00"), *(own_platform.wallet() for _ in range(4))]
+    own_platform.statuses.clear()
+    postgres = own_platform.services.postgres
+
+    def kill_postgres():
+        for _ in range(KILLS):
+            time.sleep(0.5)
+            psutil.Process(postgres.pid()).kill()
+            postgres.start()
+
+    answers = own_platform.under_load(wallets, kill_postgres)
+
+    assert len(answers) > KILLS
+    assert 500 not in own_platform.statuses
+    assert 503 in own_platform.statuses
+    check(own_platform, wallets, answers)
+
+
+def test_a_payment_answered_before_a_kill_is_there_after_it(own_platform):
+    ann, bob, key = own_platform.wallet("5.00"), own_platform.wallet(), uuid4().hex
+    body = {"sender_wallet_id": ann, "receiver_wallet_id": bob, "amount": "2.00"}
+    answer = own_platform.call("POST", "/payments", body, key=key)
+
+    psutil.Process(own_platform.services.postgres.pid()).kill()
+    own_platform.services.postgres.start()
+
+    assert own_platform.until_known("/payments", body, key=key) == answer
+    assert own_platform.balance(bob) == "2.00"

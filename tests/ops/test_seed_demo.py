@@ -1,0 +1,58 @@
+"""The demo's story: told on an empty ledger, through the real money path, the same for the same seed."""
+
+import os
+import subprocess
+import sys
+
+import psycopg
+from django.db import connections
+
+from tests.conftest import ROOT, admin_url, drop_database, make_database
+
+
+def manage(name, *arguments):
+    urls = {}
+    for alias, variable in (("default", "DATABASE_URL"), ("owner", "DATABASE_OWNER_URL")):
+        parts = connections[alias].settings_dict
+        urls[variable] = f"postgresql://{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}:{parts['PORT']}/{name}"
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env=os.environ | urls, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def told(name):
+    """The story without its random ids: kinds, amounts and outcomes, in order."""
+    with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=name)) as admin:
+        return admin.execute(
+            "SELECT kind, status, asset, amount, description FROM payments"
+            " ORDER BY split_part(idempotency_key, '-', 2)::int"
+        ).fetchall()
+
+
+def test_the_same_seed_tells_the_same_story_and_the_ledger_is_right():
+    names = [f"demo_{number}_{os.getpid()}" for number in (1, 2)]
+    try:
+        for name in names:
+            make_database(name)
+            seeded = manage(name, "seed_demo", "--payments", "250", "--seed", "3")
+            assert seeded.returncode == 0, seeded.stderr
+        first, second = (told(name) for name in names)
+        assert first == second
+        assert {status for _, status, *_ in first} == {"SETTLED", "FAILED"}
+        assert {asset for _, _, asset, *_ in first} == {"EUR", "GEM", "PTS"}
+        assert "The ledger is right." in manage(names[0], "verify_ledger").stdout
+        with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=names[0])) as admin:
+            [days, shift] = admin.execute(
+                "SELECT max(created_at)::date - min(created_at)::date, (SELECT shift::text FROM ledger_clock)"
+                " FROM payments"
+            ).fetchone()
+        assert days >= 25
+        assert shift == "00:00:00"
+        again = manage(names[0], "seed_demo")
+        assert (again.returncode, "in use" in again.stderr) == (1, True)
+        assert manage(names[0], "seed_demo", "--if-empty").returncode == 0
+        assert told(names[0]) == first
+    finally:
+        for name in names:
+            drop_database(name)

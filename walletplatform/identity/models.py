@@ -1,0 +1,60 @@
+"""Who may ask: people, and client systems. The money tables know both by their UUID only."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from walletplatform.identity.scopes import END_USER_SCOPES, STAFF_SCOPES, SUPERUSER_SCOPES
+
+
+class User(AbstractUser):
+    """A person. Staff use the console; anybody may own wallets (``wallets.user_id`` is this id)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    class Meta(AbstractUser.Meta):
+        db_table = "identity_users"
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        if self.is_superuser:
+            return SUPERUSER_SCOPES
+        return STAFF_SCOPES if self.is_staff else END_USER_SCOPES
+
+
+class Client(models.Model):
+    """A system that moves money through the API. ``assets`` NULL means all of them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=80, unique=True)
+    # SHA-256 is enough: the secret is 256 random bits, so there is nothing to guess slowly.
+    secret_hash = models.BinaryField()
+    scopes = ArrayField(models.CharField(max_length=40))
+    assets = ArrayField(models.CharField(max_length=16), null=True)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "identity_clients"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def new_secret(self) -> str:
+        """Give the client a new secret and return it; only its hash is kept."""
+        secret = secrets.token_urlsafe(32)
+        self.secret_hash = _hash(secret)
+        return secret
+
+    def knows(self, secret: str) -> bool:
+        return secrets.compare_digest(bytes(self.secret_hash), _hash(secret))
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

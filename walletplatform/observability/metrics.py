@@ -1,0 +1,62 @@
+"""
+Prometheus metrics. With several web processes they share files in ``PROMETHEUS_MULTIPROC_DIR``.
+
+Labels have few values: never ids, paths with ids, or anything a caller can make up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+PAYMENTS = Counter("wallet_payments", "Payments by kind and outcome.", ["kind", "outcome"])
+REQUESTS = Histogram("wallet_request_seconds", "Requests.", ["route", "method", "status"], buckets=_SECONDS)
+BATCHES = Histogram("wallet_batch_size", "Payments in a batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 500, 1000, 5000))
+_PHASES = Histogram("wallet_money_seconds", "The money path by phase.", ["phase"], buckets=_SECONDS)
+POOL = Gauge("wallet_pool_connections", "Money-path connections.", ["state"], multiprocess_mode="livesum")
+
+
+@contextmanager
+def money_phase(name: str) -> Iterator[None]:
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        _PHASES.labels(name).observe(perf_counter() - start)
+
+
+def metrics_view(request: HttpRequest) -> HttpResponse:
+    """Answer all processes' metrics in the Prometheus text format."""
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def count_payment(*, kind: str, outcome: str) -> None:
+    PAYMENTS.labels(kind, outcome).inc()
+
+
+def observe_pool(stats: dict[str, int]) -> None:
+    """Publish what ``psycopg_pool.ConnectionPool.get_stats`` tells."""
+    size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+    POOL.labels("idle").set(idle)
+    POOL.labels("busy").set(size - idle)
+    POOL.labels("waiting").set(stats.get("requests_waiting", 0))

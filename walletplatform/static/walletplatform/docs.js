@@ -1,0 +1,6 @@
+SwaggerUIBundle({
+  url: document.getElementById("swagger-ui").dataset.schema,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  persistAuthorization: true,
+});

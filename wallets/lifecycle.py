@@ -1,0 +1,77 @@
+"""Move a wallet through its life: CREATED -> ACTIVE <-> SUSPENDED -> CLOSED."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.transaction import atomic
+
+from events import outbox
+from events.outbox import Fact
+from ledger import clock
+from ledger.ids import id_maker
+from ledger.models import Account
+from walletplatform.api.problems import Problem
+from walletplatform.identity.principal import Principal
+from walletplatform.observability.request_id import current_request_id, current_traceparent
+from wallets.models import Wallet, WalletTransition
+from wallets.representation import etag, represent
+from wallets.visibility import visible_wallets
+
+EVENT = {
+    Wallet.Status.ACTIVE: "wallet.activated",
+    Wallet.Status.SUSPENDED: "wallet.suspended",
+    Wallet.Status.CLOSED: "wallet.closed",
+}
+
+
+@atomic(durable=True)
+def change_status(*, principal: Principal, wallet_id: UUID, status: str, reason: str, expected_etag: str) -> Wallet:
+    """
+    Move a wallet to ``status`` and return it. Its account opens and closes with it.
+
+    :raises Problem: ``not_found``; ``precondition_failed`` where ``expected_etag`` names another
+        version; ``invalid_state`` where the move is not allowed, or money is left in it
+    """
+    # The account first, as every payment does: nothing moves while the wallet changes.
+    account = Account.objects.select_for_update(no_key=True).filter(id=wallet_id).first()
+    wallet = visible_wallets(principal).filter(pk=wallet_id).first()
+    if account is None or wallet is None:
+        raise Problem("not_found", "There is no such wallet.")
+    wallet.account = account
+    if expected_etag not in ("*", etag(wallet)):
+        raise Problem("precondition_failed", f"The wallet is at version {wallet.version} by now.")
+    _check_move(wallet, account, status)
+
+    wallet.status, wallet.version, wallet.updated_at = status, wallet.version + 1, clock.now()
+    account.open = status == Wallet.Status.ACTIVE
+    wallet.save(update_fields=["status", "version", "updated_at"])
+    account.save(update_fields=["open"])
+    new_id = id_maker(at=wallet.updated_at)
+    data = {"wallet": represent(wallet), "actor": str(principal.id), "reason": reason}
+    outbox.record(
+        [
+            Fact(
+                new_id(), EVENT[Wallet.Status(status)], wallet_id, wallet.updated_at,
+                current_request_id(), current_traceparent(), data,
+            )
+        ]
+    )  # fmt: skip
+    return wallet
+
+
+def _check_move(wallet: Wallet, account: Account, status: str) -> None:
+    allowed = list(
+        WalletTransition.objects.filter(from_status=wallet.status)
+        .order_by("to_status")
+        .values_list("to_status", flat=True)
+    )
+    if status not in allowed:
+        onward = f"from here it can become {' or '.join(allowed)}" if allowed else "that is final"
+        raise Problem("invalid_state", f"The wallet is {wallet.status}; {onward}.", current_state=wallet.status)
+    if status == Wallet.Status.CLOSED and (account.balance or account.held):
+        raise Problem(
+            "invalid_state",
+            "A wallet closes at balance 0 with nothing held.",
+            current_state=wallet.status,
+        )
