@@ -8,7 +8,7 @@ from uuid import UUID
 
 # Always in the order of ids, so that no two batches wait for each other in a ring. NO KEY, because
 # entries only need their account to keep existing. System accounts are found through a wallet's asset.
-LOCK_ACCOUNTS = """
+_LOCK = """
     WITH named AS (
         SELECT unnest(%s::uuid[]) AS id
         UNION
@@ -17,6 +17,7 @@ LOCK_ACCOUNTS = """
           JOIN accounts AS wallet ON wallet.id = wanted.wallet_id
           JOIN accounts AS system
             ON system.asset = wallet.asset AND system.kind = wanted.kind AND system.kind <> 'wallet'
+        {also}
     )
     SELECT a.id, a.asset, s.scale, a.kind, a.balance, a.held, a.min_available, a.seq, a.open, a.booked_at
       FROM accounts AS a JOIN assets AS s ON s.code = a.asset
@@ -25,11 +26,21 @@ LOCK_ACCOUNTS = """
        FOR NO KEY UPDATE OF a
 """
 
+
+def lock_accounts(*, also: str = "") -> str:
+    """
+    Return the statement that locks accounts and reads them: by ids, and by (wallet of the asset, kind).
+
+    ``also`` is a query for further ids, with the placeholders that follow.
+    """
+    return _LOCK.format(also=also and f"UNION {also}")
+
+
 UPDATE_ACCOUNTS = """
     UPDATE accounts AS a
-       SET balance = n.balance, seq = n.seq, booked_at = n.booked_at
-      FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::timestamptz[])
-           AS n (id, balance, seq, booked_at)
+       SET balance = n.balance, held = n.held, seq = n.seq, booked_at = n.booked_at
+      FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
+           AS n (id, balance, held, seq, booked_at)
      WHERE a.id = n.id
 """
 

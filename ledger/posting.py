@@ -99,6 +99,13 @@ class Journal:
             "balance_after": to_text(account.balance, account.scale),
         }
 
+    def hold(self, account: AccountState, change: int) -> None:
+        """Reserve ``change`` of what is available, or release it where it is negative."""
+        if account.held + change < 0 or (change > 0 and not account.covers(change)):
+            raise ValueError(f"account {account.id} cannot hold {change} more than {account.held}")
+        account.held += change
+        self.changed[account.id] = account
+
     def account_rows(self) -> list[tuple[Any, ...]]:
         """Return what ``UPDATE_ACCOUNTS`` takes: each changed account once, as the batch leaves it."""
-        return [(a.id, a.balance, a.seq, a.booked_at) for a in self.changed.values()]
+        return [(a.id, a.balance, a.held, a.seq, a.booked_at) for a in self.changed.values()]

@@ -8,148 +8,80 @@ never an exception; one that is ``declined`` is stored as a FAILED payment and f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
 
-import orjson
-
-from events.outbox import Fact
 from ledger.idempotency import StoredOutcome
-from ledger.posting import Journal, Leg
-from payments.commands import Move
-from payments.moving import Sides, decline, find_sides
-from payments.representation import represent
-from payments.state import Outcome, Plan, Refusal, State
-from walletplatform.api.problems import CATALOGUE, problem_bytes
+from ledger.posting import Journal
+from payments.acting import decline_act, draft_act
+from payments.commands import Act, Command, Expire, Move
+from payments.effects import carry_out, expire
+from payments.moving import decline_move, draft_move
+from payments.recording import fail, refuse
+from payments.state import Draft, Outcome, Plan, Refusal, State
+from walletplatform.api.problems import CATALOGUE
 
-CATEGORY = {
-    "asset_mismatch": "client",
-    "balance_overflow": "platform",
-    "insufficient_funds": "customer",
-    "wallet_not_active": "customer",
-}
+_NOTHING = Outcome(200, b"", "expired")
 
 
-def decide(state: State, commands: Sequence[Move]) -> tuple[list[Outcome], Plan]:
+def decide(state: State, commands: Sequence[Command]) -> tuple[list[Outcome], Plan]:
     """Return the outcome of each command, and the rows to write for all of them."""
-    plan = Plan(journal=Journal(new_id=state.new_id))
-    return [_decide(state, plan, command) for command in commands], plan
+    plan = new_plan(state)
+    return [decide_one(state, plan, command) for command in commands], plan
 
 
-def _decide(state: State, plan: Plan, command: Move) -> Outcome:
-    stored = state.keys.get(command.scoped_key)
-    if stored is not None:
-        return _replay(stored, command)
-    sides = find_sides(state, command)
-    if isinstance(sides, Refusal):
-        return _refused(sides, command)
-    refusal = decline(state, sides)
-    payment_id = state.new_id()
+def new_plan(state: State) -> Plan:
+    return Plan(journal=Journal(new_id=state.new_id))
+
+
+def decide_one(state: State, plan: Plan, command: Command) -> Outcome:
+    """Decide a command on the state as it is by now, and add what it does to state and plan."""
+    if isinstance(command, Expire):
+        expire(state, plan, command)
+        return _NOTHING
+    replayed = replay(state, command)
+    if replayed is not None:
+        return replayed
+    draft, refusal = examine(state, command)
+    if draft is None:
+        assert refusal is not None
+        return refuse(command, refusal)
     if refusal is None:
-        outcome, facts = _settle(state, plan, command, sides, payment_id)
+        outcome = carry_out(state, plan, command, draft)
     else:
-        outcome, facts = _fail(state, plan, command, sides, payment_id, refusal)
-    plan.facts.append(facts)
-    plan.keys.append(
-        (
-            command.principal.id, command.key, command.fingerprint,
-            outcome.status, outcome.body, payment_id, state.now,
-        )
-    )  # fmt: skip
-    # A key that comes again within the batch meets its outcome here.
-    state.keys[command.scoped_key] = StoredOutcome(command.fingerprint, outcome.status, outcome.body)
+        outcome = fail(state, plan, command, draft, refusal)
+    remember(state, command, outcome)
     return outcome
 
 
-def _settle(state: State, plan: Plan, command: Move, sides: Sides, payment_id: UUID) -> tuple[Outcome, Fact]:
-    entries = plan.journal.post(
-        transaction_id=payment_id,
-        kind=command.kind,
-        legs=[Leg(sides.sender, -sides.amount), Leg(sides.receiver, sides.amount)],
-        booked_at=state.now,
-        effective_at=state.now,
-    )
-    resource = _record(state, plan, command, sides, payment_id, "SETTLED")
-    fact = _fact(state, command, "payment.settled", payment_id, resource | {"entries": entries})
-    return Outcome(201, orjson.dumps(resource), "settled"), fact
+def examine(state: State, command: Command) -> tuple[Draft | None, Refusal | None]:
+    """
+    Ask the rules, and change nothing: ``(draft, None)`` may be carried out.
+
+    ``(draft, refusal)`` is declined, to be kept as FAILED; ``(None, refusal)`` can never be right.
+    """
+    if isinstance(command, Move):
+        draft = draft_move(state, command)
+        refusal = draft if isinstance(draft, Refusal) else decline_move(state, draft)
+    else:
+        assert isinstance(command, Act)
+        draft = draft_act(state, command)
+        refusal = draft if isinstance(draft, Refusal) else decline_act(state, command, draft)
+    if isinstance(draft, Refusal):
+        return None, draft
+    assert refusal is None or CATALOGUE[refusal.code].outcome == "declined"
+    return draft, refusal
 
 
-def _fail(
-    state: State, plan: Plan, command: Move, sides: Sides, payment_id: UUID, refusal: Refusal
-) -> tuple[Outcome, Fact]:
-    failure = {
-        "code": refusal.code,
-        "category": CATEGORY[refusal.code],
-        "detail": refusal.detail,
-    }
-    plan.failures.append((payment_id, *failure.values(), state.now))
-    resource = _record(state, plan, command, sides, payment_id, "FAILED", failure)
-    body = problem_bytes(
-        refusal.code, refusal.detail, command.request_id, payment_id=str(payment_id), **refusal.members
-    )
-    fact = _fact(state, command, "payment.failed", payment_id, resource)
-    return Outcome(CATALOGUE[refusal.code].status, body, refusal.code), fact
-
-
-def _record(
-    state: State,
-    plan: Plan,
-    command: Move,
-    sides: Sides,
-    payment_id: UUID,
-    status: str,
-    failure: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    """Add the payment's row to the plan and return the payment as the API shows it."""
-    plan.payments.append(
-        (
-            payment_id, command.kind, status, sides.sender.asset, sides.amount,
-            sides.sender.id, sides.receiver.id, command.principal.id, command.key,
-            command.request_id, command.description, orjson.dumps(command.metadata).decode(),
-            state.now, state.now,
-        )
-    )  # fmt: skip
-    return represent(
-        id=payment_id,
-        kind=command.kind,
-        status=status,
-        asset=sides.sender.asset,
-        scale=sides.sender.scale,
-        amount=sides.amount,
-        sender_id=sides.sender.id,
-        receiver_id=sides.receiver.id,
-        description=command.description,
-        metadata=command.metadata,
-        request_id=command.request_id,
-        created_at=state.now,
-        effective_at=state.now,
-        failure=failure,
-    )
-
-
-def _fact(state: State, command: Move, type: str, payment_id: UUID, data: dict[str, Any]) -> Fact:
-    return Fact(
-        event_id=state.new_id(),
-        type=type,
-        subject=payment_id,
-        time=state.now,
-        correlation_id=command.request_id,
-        traceparent=command.traceparent,
-        data=data,
-    )
-
-
-def _replay(stored: StoredOutcome, command: Move) -> Outcome:
+def replay(state: State, command: Command) -> Outcome | None:
+    """Return what the command's key was answered before, or None where the key is free."""
+    stored = state.keys.get(command.scoped_key) if command.keeps_key else None
+    if stored is None:
+        return None
     if stored.fingerprint != command.fingerprint:
-        reused = Refusal("idempotency_key_reused", "This key was used for another request.")
-        return _refused(reused, command)
+        return refuse(command, Refusal("idempotency_key_reused", "This key was used for another request."))
     return Outcome(stored.status, stored.body, "replayed", replayed=True)
 
 
-def _refused(refusal: Refusal, command: Move) -> Outcome:
-    """Answer without storing anything: the key stays unused."""
-    errors = None
-    if refusal.code in ("validation_error", "amount_scale"):
-        errors = [{"pointer": "/amount", "code": refusal.code, "detail": refusal.detail}]
-    body = problem_bytes(refusal.code, refusal.detail, command.request_id, errors=errors, **refusal.members)
-    return Outcome(CATALOGUE[refusal.code].status, body, refusal.code)
+def remember(state: State, command: Command, outcome: Outcome) -> None:
+    """A key that comes again within the batch meets its outcome here."""
+    if command.keeps_key:
+        state.keys[command.scoped_key] = StoredOutcome(command.fingerprint, outcome.status, outcome.body)

@@ -1,8 +1,9 @@
 """
 The money path: lock and read, decide, write and commit. Two round trips, whatever the batch.
 
-1. Lock and read: the accounts by id, then, in statements of their own so that they see what was
-   committed while the locks were awaited, the clock, the keys in use and the wallets.
+1. Lock and read: the accounts by id, or through the payments acted on; then, in statements of their own
+   so that they see what was committed while the locks were awaited, the clock, the keys in use, the
+   wallets and those payments. Every verb on a payment locks all its accounts, so nothing else need be.
 2. ``decide``: pure.
 3. Write and commit: one statement of an ``INSERT ... SELECT FROM unnest`` for each table, each account
    updated once, and COMMIT.
@@ -17,23 +18,23 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from events.outbox import INSERT_EVENTS
-from ledger.accounts import LOCK_ACCOUNTS, UPDATE_ACCOUNTS, AccountState
-from ledger.arrays import array, columns
-from ledger.database import money_pool, numbered
-from ledger.idempotency import CLAIM_KEYS, INSERT_KEYS, KEY_CONSTRAINT, READ_KEYS, StoredOutcome
+from ledger.accounts import AccountState
+from ledger.arrays import array
+from ledger.database import money_pool
+from ledger.idempotency import KEY_CONSTRAINT, StoredOutcome
 from ledger.ids import id_maker
-from ledger.posting import INSERT_ENTRIES, INSERT_TRANSACTIONS
-from payments.commands import FLOWS, WALLET, Move
+from payments import statements
+from payments.bundles import Bundle, decide_bundle
+from payments.commands import Command
 from payments.deciding import decide
-from payments.state import Outcome, Plan, State, WalletState
+from payments.state import Outcome, PaymentState, Plan, State, WalletState
 from walletplatform.api.problems import Problem
 from walletplatform.observability import metrics
 
@@ -41,48 +42,35 @@ logger = logging.getLogger(__name__)
 
 TRIES = 3
 
-READ_WALLETS = "SELECT id, user_id, status FROM wallets WHERE id = ANY($1::uuid[])"
-
-INSERT_PAYMENTS = """
-    INSERT INTO payments (id, kind, status, asset, amount, sender_id, receiver_id, principal_id,
-                          idempotency_key, request_id, description, metadata, created_at, effective_at)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::uuid[],
-                         %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::jsonb[],
-                         %s::timestamptz[], %s::timestamptz[])
-"""
-
-INSERT_FAILURES = """
-    INSERT INTO transaction_failures (payment_id, code, category, detail, created_at)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-"""
-
-# One statement, because each costs 60 us here and wakes the server once more. What the parts write is
-# checked by the triggers at its end, when all of it is there.
-PARTS = [
-    INSERT_KEYS,
-    INSERT_PAYMENTS,
-    INSERT_FAILURES,
-    INSERT_TRANSACTIONS,
-    UPDATE_ACCOUNTS,
-    INSERT_ENTRIES,
-    INSERT_EVENTS,
-]
-WRITE = numbered("WITH " + ", ".join(f"part_{n} AS ({part})" for n, part in enumerate(PARTS)) + " SELECT")
-LOCK = numbered(LOCK_ACCOUNTS)
-KEYS = numbered(READ_KEYS)
-CLAIM = numbered(CLAIM_KEYS)
+T = TypeVar("T")
 
 
-def execute(commands: Sequence[Move]) -> list[Outcome]:
+def execute(commands: Sequence[Command], *, dry_run: bool = False) -> list[Outcome]:
     """
     Execute commands as one batch, in order; return the outcome of each.
+
+    A dry run decides on what is locked and read, and writes nothing.
 
     :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``unavailable`` where nothing was
         executed, ``outcome_unknown`` where that cannot be told; the whole batch is concerned
     """
+    return _until_done(lambda: _Run(commands, commands, lambda state: decide(state, commands), dry_run))
+
+
+def execute_bundle(bundle: Bundle, *, dry_run: bool = False) -> tuple[Outcome, list[Outcome]]:
+    """
+    Execute a bundle in one transaction; return its outcome and, unless refused or replayed, its commands'.
+
+    :raises Problem: as ``execute``
+    """
+    keyed = [bundle, *bundle.commands]
+    return _until_done(lambda: _Run(bundle.commands, keyed, lambda state: decide_bundle(state, bundle), dry_run))
+
+
+def _until_done(attempt_at: Callable[[], _Run[T]]) -> T:
     committing = False
     for attempt in range(1, TRIES + 1):
-        run = _Run(commands)
+        run = attempt_at()
         try:
             return run.execute()
         except PoolTimeout as error:
@@ -106,7 +94,7 @@ def execute(commands: Sequence[Move]) -> list[Outcome]:
     raise Problem("unavailable", "The database could not take it now. Nothing was executed.")
 
 
-def _busy(run: _Run) -> Problem:
+def _busy(run: _Run[Any]) -> Problem:
     if run.waited_for_a_key:
         return Problem("idempotency_in_progress", "A request with this key is being executed.")
     return Problem("lock_timeout", "The wallet is busy. Nothing was executed.")
@@ -118,11 +106,20 @@ def _may_have_committed(error: psycopg.Error) -> bool:
     return ended or error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
-class _Run:
-    """One attempt at a batch. ``committing`` tells how far it came."""
+class _Run(Generic[T]):
+    """One attempt at ``commands``, with the keys of ``keyed``. ``committing`` tells how far it came."""
 
-    def __init__(self, commands: Sequence[Move]) -> None:
+    def __init__(
+        self,
+        commands: Sequence[Command],
+        keyed: Sequence[Command],
+        decide: Callable[[State], tuple[T, Plan]],
+        dry_run: bool,
+    ) -> None:
         self.commands = commands
+        self.keyed = keyed
+        self.decide = decide
+        self.dry_run = dry_run
         self.committing = False
         self.claim: psycopg.Cursor[Any] | None = None
 
@@ -131,73 +128,53 @@ class _Run:
         """Whether what it last waited for was a key: to claim it, or to insert it. Else it was a wallet."""
         return self.committing or self.claim is None or self.claim.rowcount != 1
 
-    def execute(self) -> list[Outcome]:
+    def execute(self) -> T:
         with money_pool().connection() as connection:
             with metrics.money_phase("lock"):
                 state = self._lock_and_read(connection)
             with metrics.money_phase("decide"):
-                outcomes, plan = decide(state, self.commands)
-            if plan.is_empty:
+                answer, plan = self.decide(state)
+            if plan.is_empty or self.dry_run:
                 connection.rollback()
-                return outcomes
+                return answer
             self.committing = True
             with metrics.money_phase("write"):
                 self._write_and_commit(connection, plan)
         metrics.BATCHES.observe(len(self.commands))
         metrics.observe_pool(money_pool().get_stats())
-        return outcomes
+        return answer
 
     def _lock_and_read(self, connection: psycopg.Connection[Any]) -> State:
-        wallets = list({wallet for command in self.commands for wallet in command.wallet_ids})
-        needed = {pair for command in self.commands for pair in _system_accounts(command)}
-        keys = list({command.scoped_key for command in self.commands})
+        keys = list({command.scoped_key for command in self.keyed if command.keeps_key})
         names = (array([key for _, key in keys]), array([principal for principal, _ in keys]))
+        wallets = array(list({wallet for command in self.commands for wallet in statements.wallet_ids(command)}))
+        payments = statements.payment_ids(self.commands)
         with connection.pipeline():
             connection.execute("BEGIN")
-            self.claim = connection.execute(CLAIM, names)
-            locked = connection.execute(
-                LOCK,
-                (
-                    array(wallets),
-                    array([wallet for wallet, _ in needed]),
-                    array([kind for _, kind in needed]),
-                ),
-            )
-            clock = connection.execute("SELECT ledger_now()")
-            in_use = connection.execute(KEYS, names)
-            owned = connection.execute(READ_WALLETS, (array(wallets),))
+            self.claim = connection.execute(statements.CLAIM, names)
+            locked = connection.execute(*statements.what_to_lock(self.commands))
+            clock = connection.execute(statements.CLOCK)
+            in_use = connection.execute(statements.READ_IN_USE, names)
+            reads = [connection.execute(statements.READ_WALLETS, (wallets,))]
+            if payments:
+                reads.append(connection.execute(statements.READ_PARTIES, (array(payments),)))
+                acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))
         accounts = {row[0]: AccountState(*row) for row in locked}
         (now,) = clock.fetchall()[0]
         now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])
         return State(
             now=now,
             accounts=accounts,
-            wallets={row[0]: WalletState(*row[1:]) for row in owned},
+            wallets={row[0]: WalletState(*row[1:]) for read in reads for row in read},
             keys={(row[0], row[1]): StoredOutcome(*row[2:]) for row in in_use},
             new_id=id_maker(at=now),
+            # One that was made after the accounts were looked for is not there yet.
+            payments={row[0]: PaymentState(*row) for row in acted_on if row[5] in accounts and row[6] in accounts}
+            if payments
+            else {},
         )
 
     def _write_and_commit(self, connection: psycopg.Connection[Any], plan: Plan) -> None:
-        rows = [
-            plan.keys,
-            plan.payments,
-            plan.failures,
-            plan.journal.transactions,
-            plan.journal.account_rows(),
-            plan.journal.entries,
-            [fact.row() for fact in plan.facts],
-        ]
-        parameters = [
-            array
-            for part, part_rows in zip(PARTS, rows, strict=True)
-            for array in columns(part_rows, width=part.count("%s"))
-        ]
         with connection.pipeline():
-            connection.execute(WRITE, parameters)
+            connection.execute(*statements.what_to_write(plan))
             connection.execute("COMMIT")
-
-
-def _system_accounts(command: Move) -> list[tuple[Any, str]]:
-    """The system accounts that a command may touch, each as (wallet of the same asset, kind)."""
-    flow = FLOWS[command.kind]
-    return [(wallet, kind) for kind in (flow.sender, flow.receiver) if kind != WALLET for wallet in command.wallet_ids]

@@ -65,6 +65,13 @@ class Filters:
     status: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    only_posted: bool = False
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds to look for. An authorization posts nothing: its captures do."""
+        kinds = [self.kind] if self.kind else Payment.Kind.values
+        return [kind for kind in kinds if not (self.only_posted and kind == Payment.Kind.AUTHORIZATION)]
 
 
 def payment_ids(*, principal: Principal, filters: Filters, after: UUID | None, limit: int) -> list[UUID]:
@@ -72,7 +79,7 @@ def payment_ids(*, principal: Principal, filters: Filters, after: UUID | None, l
     since = max(filters.created_from or _BEGINNING, _BEGINNING)
     until = max(filters.created_to or _END, _BEGINNING)
     parameters: dict[str, Any] = {
-        "kinds": [filters.kind] if filters.kind else Payment.Kind.values,
+        "kinds": filters.kinds,
         "statuses": [filters.status] if filters.status else Payment.Status.values,
         "since": since,
         "until": until,
@@ -98,7 +105,7 @@ def payment_ids(*, principal: Principal, filters: Filters, after: UUID | None, l
 
 def in_order(ids: Sequence[UUID]) -> list[Payment]:
     """Return the payments with these ids, in this order, with what shows them."""
-    found = Payment.objects.select_related("asset", "failure").in_bulk(ids)
+    found = Payment.objects.select_related("asset", "sender", "receiver", "failure").in_bulk(ids)
     return [found[payment_id] for payment_id in ids]
 
 

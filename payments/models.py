@@ -3,7 +3,8 @@ Payments: every request to move or reserve money, and where each one stands.
 
 CREATED -> AUTHORIZED -> SETTLED, FAILED, VOIDED or EXPIRED. A one-step payment passes through them in
 one database transaction and is seen as SETTLED or FAILED. A payment that settles posts the
-transaction of the same id. Writing goes through ``payments.engine``.
+transaction of the same id; an authorization never does, its captures do. What is asked about a payment
+is a payment too, its child. Writing goes through ``payments.engine``.
 """
 
 from django.db import models
@@ -26,6 +27,8 @@ class Payment(models.Model):
         FX = "fx", "Foreign exchange"
         ADJUSTMENT = "adjustment", "Adjustment"
         REVERSAL = "reversal", "Reversal"
+        VOID = "void", "Void (declined)"
+        EXTENSION = "extension", "Extension (declined)"
 
     class Status(models.TextChoices):
         CREATED = "CREATED", "Created"
@@ -52,6 +55,10 @@ class Payment(models.Model):
     metadata = models.JSONField()
     created_at = models.DateTimeField()
     effective_at = models.DateTimeField()
+    authorized_amount = models.BigIntegerField(null=True, help_text="Of a hold: what it is for, by now.")
+    captured_amount = models.BigIntegerField(db_default=0, help_text="Of a hold: what went to the receiver.")
+    refunded_amount = models.BigIntegerField(db_default=0, help_text="What was given back of it.")
+    expires_at = models.DateTimeField(null=True, help_text="Of a hold: when it ends by itself.")
 
     class Meta:
         db_table = "payments"
@@ -76,6 +83,8 @@ class Payment(models.Model):
                         "fx",
                         "adjustment",
                         "reversal",
+                        "void",
+                        "extension",
                     ]
                 ),
                 name="payments_kind",
@@ -87,6 +96,8 @@ class Payment(models.Model):
             models.Index(fields=["receiver", "kind", "status", "id"], name="payments_receiver"),
             models.Index(fields=["asset", "kind", "status", "id"], name="payments_asset"),
             models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="payments_parent"),
+            # The open holds only, for the sweep of those whose time is over.
+            models.Index(fields=["expires_at"], condition=Q(status="AUTHORIZED"), name="payments_expiry"),
         ]
 
     def __str__(self) -> str:

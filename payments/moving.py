@@ -1,29 +1,19 @@
-"""The rules of one-step payments: transfer, top-up, bonus, spend. Pure: state in, verdict out."""
+"""The rules of what begins a payment: transfer, top-up, bonus, spend, authorization. Pure: state in, verdict out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from ledger.accounts import AccountState
 from ledger.money import MAX_AMOUNT, MAX_BALANCE, to_minor, to_text
 from payments.commands import FLOWS, Move
-from payments.state import Refusal, State
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The accounts that a payment is between, and its amount in the sender's minor units."""
-
-    sender: AccountState
-    receiver: AccountState
-    amount: int
-
+from payments.state import Draft, Refusal, State
 
 NOT_FOUND = Refusal("not_found", "There is no such wallet.")
 
 
-def find_sides(state: State, command: Move) -> Sides | Refusal:
+def draft_move(state: State, command: Move) -> Draft | Refusal:
     """
     Resolve a command to accounts and minor units, or refuse it as one that can never be right.
 
@@ -40,30 +30,57 @@ def find_sides(state: State, command: Move) -> Sides | Refusal:
     receiver = receiver or state.system_account(known.asset, flow.receiver)
     if sender.id == receiver.id:
         return Refusal("same_wallet", "Sender and receiver are the same wallet.")
-    amount = to_minor(command.amount, sender.scale)
-    if amount is None:
-        return Refusal("amount_scale", f"{sender.asset} has {sender.scale} decimals at most.")
-    if amount > MAX_AMOUNT:
-        return Refusal("validation_error", f"The amount is above {to_text(MAX_AMOUNT, sender.scale)}.")
-    return Sides(sender, receiver, amount)
+    amount = minor_units(command.amount, sender)
+    if isinstance(amount, Refusal):
+        return amount
+    if command.effective_at is not None and command.effective_at > state.now:
+        return Refusal("validation_error", "That moment has not come yet.", pointer="/effective_at")
+    return Draft(
+        command.kind, sender, receiver, amount,
+        description=command.description, metadata=command.metadata, effective_at=command.effective_at,
+    )  # fmt: skip
 
 
-def decline(state: State, sides: Sides) -> Refusal | None:
+def minor_units(amount: Decimal, account: AccountState) -> int | Refusal:
+    """Return ``amount`` in the account's minor units, or why it cannot be."""
+    minor = to_minor(amount, account.scale)
+    if minor is None:
+        return Refusal("amount_scale", f"{account.asset} has {account.scale} decimals at most.", pointer="/amount")
+    if minor > MAX_AMOUNT:
+        limit = to_text(MAX_AMOUNT, account.scale)
+        return Refusal("validation_error", f"The amount is above {limit}.", pointer="/amount")
+    return minor
+
+
+def decline_move(state: State, draft: Draft) -> Refusal | None:
     """Return why these sides may not move this amount now, or None where they may."""
-    sender, receiver, amount = sides.sender, sides.receiver, sides.amount
+    sender, receiver = draft.sender, draft.receiver
     if receiver.asset != sender.asset:
         return Refusal("asset_mismatch", f"One wallet holds {sender.asset}, the other {receiver.asset}.")
-    for account in (sender, receiver):
+    return not_active(state, draft) or short_of_funds(sender, draft.amount) or overflow(draft)
+
+
+def not_active(state: State, draft: Draft) -> Refusal | None:
+    """Return the refusal of a side whose wallet is not ACTIVE, the sender's first."""
+    for account in (draft.sender, draft.receiver):
         if not account.open:
             status = state.wallets[account.id].status
             return Refusal(
                 "wallet_not_active",
-                f"The {'sender' if account is sender else 'receiver'}'s wallet is {status}.",
+                f"The {'sender' if account is draft.sender else 'receiver'}'s wallet is {status}.",
                 {"current_state": status},
             )
-    if not sender.covers(amount):
-        return Refusal("insufficient_funds", "The available balance is too small.")
-    if receiver.balance + amount > MAX_BALANCE or sender.balance - amount < -MAX_BALANCE:
+    return None
+
+
+def short_of_funds(account: AccountState, amount: int) -> Refusal | None:
+    if account.covers(amount):
+        return None
+    return Refusal("insufficient_funds", "The available balance is too small.")
+
+
+def overflow(draft: Draft) -> Refusal | None:
+    if draft.receiver.balance + draft.amount > MAX_BALANCE or draft.sender.balance - draft.amount < -MAX_BALANCE:
         return Refusal("balance_overflow", "The balance would be too large to keep.")
     return None
 

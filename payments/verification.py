@@ -5,12 +5,13 @@ from ledger.verification import Check
 PAYMENT_CHECKS = [
     Check(
         "M2",
-        "each SETTLED payment has posted what it says",
-        """SELECT p.id::text, 'posted ' || count(e.id) || ' entries that are its own'
+        "each SETTLED payment has posted what it says, and an authorization nothing",
+        """SELECT p.id::text, p.kind || ' posted ' || count(e.id) || ' entries that are its own'
              FROM payments p
              LEFT JOIN ledger_entries e ON e.transaction_id = p.id AND e.amount = p.amount
                   AND (e.account_id, e.direction) IN ((p.sender_id, 'DEBIT'), (p.receiver_id, 'CREDIT'))
-            WHERE p.status = 'SETTLED' GROUP BY p.id HAVING count(e.id) <> 2""",
+            WHERE p.status = 'SETTLED' GROUP BY p.id
+           HAVING count(e.id) <> CASE p.kind WHEN 'authorization' THEN 0 ELSE 2 END""",
     ),
     Check(
         "M2",
@@ -21,10 +22,31 @@ PAYMENT_CHECKS = [
     ),
     Check(
         "M3",
-        "what is held is what authorizations hold",
-        """SELECT a.id::text, 'holds ' || a.held || ', its authorizations ' || coalesce(sum(p.amount), 0)
-             FROM accounts a LEFT JOIN payments p ON p.sender_id = a.id AND p.status = 'AUTHORIZED'
-            GROUP BY a.id HAVING a.held <> coalesce(sum(p.amount), 0)""",
+        "what is held is what open authorizations have left",
+        """SELECT a.id::text, 'holds ' || a.held || ', its authorizations ' || coalesce(sum(p.rest), 0)
+             FROM accounts a
+             LEFT JOIN (SELECT sender_id, authorized_amount - captured_amount AS rest FROM payments
+                         WHERE status = 'AUTHORIZED') AS p ON p.sender_id = a.id
+            GROUP BY a.id HAVING a.held <> coalesce(sum(p.rest), 0)""",
+    ),
+    Check(
+        "H1",
+        "each payment's captures and refunds are what its children moved",
+        """SELECT p.id::text, 'says ' || p.captured_amount || ' captured, ' || p.refunded_amount
+                  || ' given back; its children ' || c.captured || ', ' || c.given_back
+             FROM payments p
+             CROSS JOIN LATERAL (
+                  SELECT coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0) AS captured,
+                         coalesce(sum(amount) FILTER (WHERE kind IN ('refund', 'reversal')), 0) AS given_back
+                    FROM payments WHERE parent_id = p.id AND status = 'SETTLED') AS c
+            WHERE (p.captured_amount, p.refunded_amount) <> (c.captured, c.given_back)""",
+    ),
+    Check(
+        "H2",
+        "nothing was captured after its authorization had expired",
+        """SELECT c.id::text, 'at ' || c.created_at || ', after ' || p.expires_at
+             FROM payments c JOIN payments p ON p.id = c.parent_id
+            WHERE c.kind = 'capture' AND c.status = 'SETTLED' AND c.created_at >= p.expires_at""",
     ),
     Check(
         "M8",
@@ -37,10 +59,13 @@ PAYMENT_CHECKS = [
     Check(
         "I1",
         "each payment has its key, and the key its payment",
+        # A key may stand for several payments, made together; then it names the first.
         """SELECT p.id::text, 'its key is ' || CASE WHEN k.key IS NULL THEN 'missing' ELSE 'of another' END
-             FROM payments p LEFT JOIN idempotency_keys k
-               ON k.key = p.idempotency_key AND k.principal_id = p.principal_id
-            WHERE k.resource_id IS DISTINCT FROM p.id""",
+             FROM payments p
+             LEFT JOIN idempotency_keys k ON k.key = p.idempotency_key AND k.principal_id = p.principal_id
+             LEFT JOIN payments f ON f.id = k.resource_id
+            WHERE k.resource_id IS DISTINCT FROM p.id
+              AND (f.idempotency_key, f.principal_id) IS DISTINCT FROM (p.idempotency_key, p.principal_id)""",
     ),
     Check(
         "E1",
@@ -48,6 +73,7 @@ PAYMENT_CHECKS = [
         """SELECT p.id::text, p.status || ' with ' || count(o.id) || ' events of it'
              FROM payments p LEFT JOIN outbox_events o
                ON o.subject = p.id AND o.type = 'payment.' || lower(p.status)
-            WHERE p.status IN ('SETTLED', 'FAILED') GROUP BY p.id HAVING count(o.id) <> 1""",
+            WHERE (p.status IN ('VOIDED', 'EXPIRED', 'FAILED') OR p.status = 'SETTLED' AND p.kind <> 'authorization')
+            GROUP BY p.id HAVING count(o.id) <> 1""",
     ),
 ]

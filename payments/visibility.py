@@ -14,7 +14,7 @@ def get_payment(principal: Principal, payment_id: UUID) -> Payment:
 
     :raises Problem: ``not_found``
     """
-    payment = Payment.objects.select_related("asset", "failure").filter(id=payment_id).first()
+    payment = Payment.objects.select_related("asset", "sender", "receiver", "failure").filter(id=payment_id).first()
     if payment is None or not _visible(principal, payment):
         raise Problem("not_found", "There is no such payment.")
     return payment

@@ -16,7 +16,7 @@ ALL = "SELECT, INSERT, UPDATE, DELETE"
 GRANTS = {
     # ledger
     "assets": ADD,
-    "accounts": "SELECT, INSERT, UPDATE (balance, seq, open, booked_at)",
+    "accounts": "SELECT, INSERT, UPDATE (balance, held, seq, open, booked_at)",
     "transactions": ADD,
     "ledger_entries": ADD,
     "idempotency_keys": ADD,
@@ -25,7 +25,7 @@ GRANTS = {
     "wallets": "SELECT, INSERT, UPDATE (label, metadata, status, version, updated_at)",
     "wallet_transitions": READ,
     # payments
-    "payments": ADD,
+    "payments": "SELECT, INSERT, UPDATE (status, authorized_amount, captured_amount, refunded_amount, expires_at)",
     "payment_transitions": READ,
     "transaction_failures": ADD,
     # events

@@ -155,6 +155,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "ops.tasks.clear_expired_sessions",
         "schedule": timedelta(days=1),
     },
+    "expire holds": {
+        "task": "payments.tasks.sweep_expired_holds",
+        "schedule": timedelta(minutes=1),
+    },
 }
 
 AUTH_USER_MODEL = "identity.User"

@@ -1,4 +1,4 @@
-"""``POST /payments``, ``/topups``, ``/bonuses``, ``/spends``: move money in one step."""
+"""``POST /payments``, ``/topups``, ``/bonuses``, ``/spends``: move money in one step, or hold it."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from payments.api.serializers import PaymentAnswer, TransferRequest, WalletMoneyRequest
+from payments.api.money import DRY_RUN, PROBLEMS, MoneyView
+from payments.api.serializers import DEFAULT_LIFETIME, PaymentAnswer, TransferRequest, WalletMoneyRequest
 from payments.commands import FLOWS, WALLET, Move
-from payments.engine import execute
 from walletplatform.api.fields import StrictSerializer, validated
-from walletplatform.api.idempotency import fingerprint, idempotency_key
-from walletplatform.api.responses import stored_response
+from walletplatform.api.problems import Problem
 from walletplatform.api.schema import KEY_HEADER, operation
-from walletplatform.api.views import ApiView
-from walletplatform.observability.metrics import count_payment
-from walletplatform.observability.request_id import current_request_id, current_traceparent
+from walletplatform.identity.principal import Principal
 
 TRANSFER, WALLET_MONEY = TransferRequest(), WalletMoneyRequest()
-PROBLEMS = [
-    "idempotency_key_required", "idempotency_key_invalid", "idempotency_key_reused",
-    "idempotency_in_progress", "not_found", "wallet_not_active", "insufficient_funds",
-    "same_wallet", "amount_scale", "asset_mismatch", "balance_overflow", "lock_timeout",
-    "outcome_unknown",
-]  # fmt: skip
 WALLET_EXAMPLE = {"wallet_id": "01939f3e-5f1c-7d3a-8b52-5a2f3c1d9e77", "amount": "25.00"}
 
 
-class MoveView(ApiView):
-    """A one-step payment of ``kind``; ``serializer`` reads its body."""
+class MoveView(MoneyView):
+    """A payment of ``kind``; ``serializer`` reads its body."""
 
     kind: str
     serializer: StrictSerializer
 
     def move(self, request: HttpRequest) -> HttpResponse:
         raw = self.body(request)
-        asked = validated(self.serializer, raw)
-        key = idempotency_key(request, required=True)
-        assert key is not None
-        outcome = execute([self._command(request, raw, asked, key)])[0]
-        count_payment(kind=self.kind, outcome=outcome.code)
-        return stored_response(status=outcome.status, body=outcome.body, replayed=outcome.replayed)
+        fields = validated(self.serializer, raw)
+        check_backdating(self.principal, fields)
+        command = move_command(self.kind, fields, self.asked(request, raw))
+        return self.run(request, command, kind=command.kind)
 
-    def _command(self, request: HttpRequest, raw: Any, asked: dict[str, Any], key: str) -> Move:
-        flow, wallet = FLOWS[self.kind], asked.get("wallet_id")
-        return Move(
-            principal=self.principal,
-            key=key,
-            fingerprint=fingerprint("POST", request.path, raw),
-            request_id=current_request_id(),
-            traceparent=current_traceparent(),
-            kind=self.kind,
-            sender_id=asked.get("sender_wallet_id", wallet if flow.sender == WALLET else None),
-            receiver_id=asked.get("receiver_wallet_id", wallet if flow.receiver == WALLET else None),
-            amount=asked["amount"],
-            description=asked["description"],
-            metadata=asked["metadata"],
-        )
+
+def move_command(kind: str, fields: dict[str, Any], asked: dict[str, Any]) -> Move:
+    """Return the command for a payment's validated ``fields``; ``asked`` says by whom and under which key."""
+    flow, wallet = FLOWS[kind], fields.get("wallet_id")
+    held = not fields.get("capture", True)
+    return Move(
+        **asked,
+        kind="authorization" if held else kind,
+        sender_id=fields.get("sender_wallet_id", wallet if flow.sender == WALLET else None),
+        receiver_id=fields.get("receiver_wallet_id", wallet if flow.receiver == WALLET else None),
+        amount=fields["amount"],
+        description=fields["description"],
+        metadata=fields["metadata"],
+        effective_at=fields.get("effective_at"),
+        expires_in=fields.get("expires_in", DEFAULT_LIFETIME) if held else 0,
+    )
+
+
+def check_backdating(principal: Principal, fields: dict[str, Any]) -> None:
+    """
+    Refuse a past of the caller's choice to whom may not choose it.
+
+    :raises Problem: ``forbidden``
+    """
+    if "effective_at" in fields and "payments:backdate" not in principal.scopes:
+        raise Problem("forbidden", "The token lacks the scope payments:backdate.")
 
 
 def _wallet_money(summary: str) -> Callable[[Any], Any]:
@@ -67,7 +67,7 @@ def _wallet_money(summary: str) -> Callable[[Any], Any]:
         answer=PaymentAnswer,
         status=201,
         problems=PROBLEMS,
-        parameters=[KEY_HEADER],
+        parameters=[KEY_HEADER, DRY_RUN],
         example=WALLET_EXAMPLE,
     )
 

@@ -1,5 +1,8 @@
 """The shapes of payment requests and answers."""
 
+from typing import Any
+from uuid import UUID
+
 from rest_framework import serializers
 
 from payments.models import Payment
@@ -10,29 +13,82 @@ from walletplatform.api.fields import (
     MetadataField,
     StrictSerializer,
     TextField,
+    TimeField,
+    WholeNumberField,
 )
 from wallets.api.serializers import PageAnswer, TransactionAnswer
+
+
+MAX_LIFETIME = 30 * 24 * 3600
+DEFAULT_LIFETIME = 7 * 24 * 3600
+MAX_BATCH = 5000
+MAX_TOGETHER = 1000
+
+
+def _lifetime(**more: Any) -> WholeNumberField:
+    return WholeNumberField(min_value=1, max_value=MAX_LIFETIME, help_text="Seconds.", **more)
 
 
 class _MoneyRequest(StrictSerializer):
     amount = AmountField()
     description = TextField(max_length=200, required=False, default="", allow_blank=True)
     metadata = MetadataField(required=False, default=dict)
+    effective_at = TimeField(
+        required=False, help_text="When it happened in the world, in the past (scope payments:backdate)."
+    )
 
 
 class TransferRequest(_MoneyRequest):
     sender_wallet_id = IdField()
     receiver_wallet_id = IdField()
-    capture = FlagField(required=False, default=True, help_text="true: paid in one step.")
+    capture = FlagField(required=False, default=True, help_text="false: held on the sender, to be captured.")
+    expires_in = _lifetime(required=False)
 
-    def validate_capture(self, capture: bool) -> bool:
-        if not capture:
-            raise serializers.ValidationError("Only payments in one step are offered.")
-        return capture
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["capture"] and "expires_in" in attrs:
+            raise serializers.ValidationError({"expires_in": "Only what is held expires: capture is true."})
+        if not attrs["capture"] and "effective_at" in attrs:
+            raise serializers.ValidationError({"effective_at": "What is held happens when it is captured."})
+        return attrs
 
 
 class WalletMoneyRequest(_MoneyRequest):
     wallet_id = IdField()
+
+
+class CaptureRequest(StrictSerializer):
+    amount = AmountField(required=False, help_text="All that remains, where it is left out.")
+    final = FlagField(required=False, default=True, help_text="true: what remains is released.")
+
+
+class VoidRequest(StrictSerializer):
+    reason = TextField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class ExtendRequest(StrictSerializer):
+    expires_in = _lifetime()
+
+
+class ReauthorizeRequest(StrictSerializer):
+    amount = AmountField(help_text="What is authorized in all from now on.")
+
+
+class RefundRequest(StrictSerializer):
+    amount = AmountField(required=False, help_text="All that is left, where it is left out.")
+    reason = TextField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class ReverseRequest(StrictSerializer):
+    reason = TextField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class TogetherRequest(StrictSerializer):
+    payment_ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_TOGETHER)
+
+    def validate_payment_ids(self, ids: list[UUID]) -> list[UUID]:
+        if len(set(ids)) < len(ids):
+            raise serializers.ValidationError("A payment is named twice.", code="repeated")
+        return ids
 
 
 class FailureAnswer(StrictSerializer):
@@ -52,10 +108,19 @@ class PaymentAnswer(StrictSerializer):
     description = TextField(allow_blank=True)
     metadata = MetadataField()
     transaction_id = serializers.UUIDField(allow_null=True)
+    parent_id = serializers.UUIDField(allow_null=True, help_text="The payment that this one acts on.")
+    authorized_amount = TextField(allow_null=True, help_text="Of a hold: what it is for by now.")
+    captured_amount = TextField()
+    refunded_amount = TextField()
+    expires_at = serializers.DateTimeField(allow_null=True)
     failure = FailureAnswer(allow_null=True)
     request_id = TextField()
     created_at = serializers.DateTimeField()
     effective_at = serializers.DateTimeField()
+
+
+class PaymentsAnswer(StrictSerializer):
+    data = PaymentAnswer(many=True)
 
 
 class PaymentPage(PageAnswer):

@@ -1,10 +1,19 @@
 from django.urls import path
 
-from payments.api import moving, views
+from payments.api import acting, batching, moving, views
 
 urlpatterns = [
     path("payments", views.PaymentsView.as_view()),
+    path("payments/batch", batching.BatchView.as_view()),
+    path("payments/captures", acting.CapturesView.as_view()),
+    path("payments/voids", acting.VoidsView.as_view()),
     path("payments/<uuid:payment_id>", views.PaymentView.as_view()),
+    path("payments/<uuid:payment_id>/capture", acting.CaptureView.as_view()),
+    path("payments/<uuid:payment_id>/void", acting.VoidView.as_view()),
+    path("payments/<uuid:payment_id>/extend", acting.ExtendView.as_view()),
+    path("payments/<uuid:payment_id>/reauthorize", acting.ReauthorizeView.as_view()),
+    path("payments/<uuid:payment_id>/refund", acting.RefundView.as_view()),
+    path("payments/<uuid:payment_id>/reverse", acting.ReverseView.as_view()),
     path("topups", moving.TopupsView.as_view()),
     path("bonuses", moving.BonusesView.as_view()),
     path("spends", moving.SpendsView.as_view()),

@@ -12,7 +12,8 @@ from drf_spectacular.utils import OpenApiParameter
 from ledger.models import Entry, Transaction
 from ledger.money import to_text
 from ledger.representation import represent_transaction
-from payments.api.moving import PROBLEMS, TRANSFER, MoveView
+from payments.api.money import DRY_RUN, PROBLEMS
+from payments.api.moving import TRANSFER, MoveView
 from payments.api.serializers import LedgerAnswer, PaymentAnswer, PaymentPage, TransferRequest
 from payments.listing import Filters, in_order, payment_ids
 from payments.models import Payment
@@ -50,7 +51,7 @@ class PaymentsView(MoveView):
     kind = "transfer"
     serializer = TRANSFER
     scopes = {"GET": "payments:read", "POST": "payments:write"}
-    parameters = {"GET": FILTER_NAMES}
+    parameters = {"GET": FILTER_NAMES, **MoveView.parameters}
 
     @operation("List payments, newest first", answer=PaymentPage, parameters=FILTER_PARAMETERS)
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -59,12 +60,12 @@ class PaymentsView(MoveView):
         return json_response(page.answer(payments, represent_row, lambda payment: payment.id))
 
     @operation(
-        "Pay from one wallet to another",
+        "Pay from one wallet to another, or hold the amount",
         request=TransferRequest,
         answer=PaymentAnswer,
         status=201,
         problems=PROBLEMS,
-        parameters=[KEY_HEADER],
+        parameters=[KEY_HEADER, DRY_RUN],
         example=TRANSFER_EXAMPLE,
     )
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -85,7 +86,7 @@ class TransactionsView(ApiView):
 
     @operation("List posted transactions, newest first", answer=TransactionPage, parameters=FILTER_PARAMETERS)
     def get(self, request: HttpRequest) -> HttpResponse:
-        page, ids = find_page(request, self.principal, only_status=Payment.Status.SETTLED)
+        page, ids = find_page(request, self.principal, only_posted=True)
         found = Transaction.objects.in_bulk(ids)
         transactions = [found[transaction_id] for transaction_id in ids if transaction_id in found]
         return json_response(page.answer(transactions, represent_transaction, lambda t: t.id))
@@ -121,9 +122,11 @@ class TransactionLedgerView(ApiView):
         )
 
 
-def find_page(request: HttpRequest, principal: Principal, *, only_status: str | None = None) -> tuple[Page, list[UUID]]:
+def find_page(request: HttpRequest, principal: Principal, *, only_posted: bool = False) -> tuple[Page, list[UUID]]:
     """
     Read a list's filters and return its page with the ids on it (one more, where there are more).
+
+    ``only_posted``: of the payments that posted a transaction.
 
     :raises Problem: ``validation_error``; ``not_found`` for a wallet that the principal may not see
     """
@@ -139,10 +142,10 @@ def find_page(request: HttpRequest, principal: Principal, *, only_status: str | 
     page = page_of(query, principal=principal.id, path=request.path, filters=chosen)
     if "wallet_id" in chosen:
         get_wallet(principal, chosen["wallet_id"])
-    if only_status is not None and chosen.setdefault("status", only_status) != only_status:
+    if only_posted and chosen.setdefault("status", "SETTLED") != "SETTLED":
         return page, []
     after = UUID(page.after) if page.after is not None else None
-    filters = Filters(**chosen)
+    filters = Filters(**chosen, only_posted=only_posted)
     return page, payment_ids(principal=principal, filters=filters, after=after, limit=page.fetch)
 
 

@@ -23,6 +23,11 @@ def test_a_transfer_moves_the_amount_and_answers_what_it_did(shop):
         "description": "Order 7",
         "metadata": {"order": "7"},
         "transaction_id": payment["id"],
+        "parent_id": None,
+        "authorized_amount": None,
+        "captured_amount": "12.50",
+        "refunded_amount": "0.00",
+        "expires_at": None,
         "failure": None,
         "request_id": answer["X-Request-ID"],
     }

@@ -57,6 +57,15 @@ class FlagField(serializers.BooleanField):
         return data
 
 
+class WholeNumberField(serializers.IntegerField):
+    """A JSON integer, and no text or fraction that looks like one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
 class IdField(serializers.UUIDField):
     """A UUID in lower-case hyphenated text."""
 
@@ -111,6 +120,7 @@ class MetadataField(serializers.Field[dict[str, str], Any, Any, Any]):
         return data
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
 class TimeField(serializers.Field[datetime, str, str, Any]):
     """RFC 3339 with an offset; a moment, never a local time."""
 

@@ -64,6 +64,7 @@ CATALOGUE = {
     "quote_expired": ProblemType(422, "The quote has expired", _DECLINED),
     "quote_mismatch": ProblemType(422, "The quote is for something else", _DECLINED),
     "idempotency_key_reused": ProblemType(422, "The key stands for another request", _NOT),
+    "predecessor_failed": ProblemType(424, "The payment that this one comes after failed", _NOT),
     "precondition_required": ProblemType(428, "An If-Match header is required", _NOT),
     "rate_limited": ProblemType(429, "Too many requests", _NOT, 1),
     "lock_timeout": ProblemType(429, "The wallet is busy", _NOT, 1),

@@ -38,3 +38,8 @@ def choice_parameter(query: QueryDict, name: str, choices: Iterable[str]) -> str
     if value is not None and value not in set(choices):
         raise invalid(f"/{name}", "invalid", f"One of: {', '.join(choices)}.")
     return value
+
+
+def flag_parameter(query: QueryDict, name: str) -> bool:
+    """Return whether ``name=true`` is given; the only other value is ``false``."""
+    return choice_parameter(query, name, ["true", "false"]) == "true"

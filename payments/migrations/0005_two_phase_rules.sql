@@ -1,0 +1,82 @@
+-- The life of a hold, kept by the database itself.
+
+-- Replaces the function of 0002: what was asked for stays, counters only grow, and only an AUTHORIZED
+-- payment is captured, raised, lowered or extended.
+CREATE OR REPLACE FUNCTION payments_check_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    before text := '';
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.id, NEW.kind, NEW.asset, NEW.amount, NEW.sender_id, NEW.receiver_id, NEW.parent_id,
+            NEW.principal_id, NEW.idempotency_key, NEW.created_at, NEW.effective_at) IS DISTINCT FROM
+           (OLD.id, OLD.kind, OLD.asset, OLD.amount, OLD.sender_id, OLD.receiver_id, OLD.parent_id,
+            OLD.principal_id, OLD.idempotency_key, OLD.created_at, OLD.effective_at)
+           OR NEW.captured_amount < OLD.captured_amount OR NEW.refunded_amount < OLD.refunded_amount
+           OR NEW.expires_at < OLD.expires_at THEN
+            RAISE EXCEPTION 'payment % keeps what was asked for and what was done', OLD.id
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+        END IF;
+        IF OLD.status <> 'AUTHORIZED' AND
+           (NEW.authorized_amount, NEW.captured_amount, NEW.expires_at) IS DISTINCT FROM
+           (OLD.authorized_amount, OLD.captured_amount, OLD.expires_at) THEN
+            RAISE EXCEPTION 'payment % is %, so nothing of it is captured or changed', OLD.id, OLD.status
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+        END IF;
+        IF NEW.status = OLD.status THEN
+            RETURN NEW;
+        END IF;
+        before := OLD.status;
+        -- By the clock as the money path reads it: never behind what its accounts have booked.
+        IF NEW.status = 'EXPIRED' AND OLD.expires_at > greatest(ledger_now(),
+            (SELECT max(a.booked_at) FROM accounts a WHERE a.id IN (OLD.sender_id, OLD.receiver_id))) THEN
+            RAISE EXCEPTION 'payment % lasts until %', OLD.id, OLD.expires_at
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+        END IF;
+    END IF;
+    IF NOT EXISTS (SELECT FROM payment_transitions m
+                    WHERE m.from_status = before AND m.to_status = NEW.status) THEN
+        RAISE EXCEPTION 'payment % cannot go from % to %', NEW.id, before, NEW.status
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+-- At COMMIT a payment's counters are what its children have moved, and no capture came after its end.
+CREATE FUNCTION payments_check_children() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    parent payments;
+    captured numeric;
+    given_back numeric;
+    late uuid;
+BEGIN
+    SELECT * INTO parent FROM payments p WHERE p.id = coalesce(NEW.parent_id, NEW.id);
+    SELECT coalesce(sum(c.amount) FILTER (WHERE c.kind = 'capture'), 0),
+           coalesce(sum(c.amount) FILTER (WHERE c.kind IN ('refund', 'reversal')), 0),
+           min(c.id::text) FILTER (WHERE c.kind = 'capture' AND c.created_at >= parent.expires_at)
+      INTO captured, given_back, late
+      FROM payments c WHERE c.parent_id = parent.id AND c.status = 'SETTLED';
+    IF parent.captured_amount <> captured OR parent.refunded_amount <> given_back OR late IS NOT NULL THEN
+        RAISE EXCEPTION 'payment % says % captured and % given back; its children % and %; late: %', parent.id,
+            parent.captured_amount, parent.refunded_amount, captured, given_back, coalesce(late::text, 'none')
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE CONSTRAINT TRIGGER payments_child_counted AFTER INSERT ON payments
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.status = 'SETTLED' AND NEW.kind IN ('capture', 'refund', 'reversal'))
+    EXECUTE FUNCTION payments_check_children();
+CREATE CONSTRAINT TRIGGER payments_counted AFTER UPDATE ON payments
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.captured_amount <> NEW.captured_amount OR OLD.refunded_amount <> NEW.refunded_amount)
+    EXECUTE FUNCTION payments_check_children();
+
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION payments_check_move() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION payments_check_children() SET search_path = %I, pg_temp', current_schema());
+END;
+$$;
