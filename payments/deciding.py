@@ -44,10 +44,7 @@ def decide_one(state: State, plan: Plan, command: Command) -> Outcome:
     if draft is None:
         assert refusal is not None
         return refuse(command, refusal)
-    if refusal is None:
-        outcome = carry_out(state, plan, command, draft)
-    else:
-        outcome = fail(state, plan, command, draft, refusal)
+    outcome = carry_out(state, plan, command, draft) if refusal is None else fail(state, plan, command, draft, refusal)
     remember(state, command, outcome)
     return outcome
 

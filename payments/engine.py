@@ -45,16 +45,17 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def execute(commands: Sequence[Command], *, dry_run: bool = False) -> list[Outcome]:
+def execute(commands: Sequence[Command], *, dry_run: bool = False, patience_ms: int = 0) -> list[Outcome]:
     """
     Execute commands as one batch, in order; return the outcome of each.
 
-    A dry run decides on what is locked and read, and writes nothing.
+    A dry run decides on what is locked and read, and writes nothing. ``patience_ms`` is how long to wait
+    for a lock, where that is not what the session waits.
 
     :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``unavailable`` where nothing was
         executed, ``outcome_unknown`` where that cannot be told; the whole batch is concerned
     """
-    return _until_done(lambda: _Run(commands, commands, lambda state: decide(state, commands), dry_run))
+    return _until_done(lambda: _Run(commands, commands, lambda state: decide(state, commands), dry_run, patience_ms))
 
 
 def execute_bundle(bundle: Bundle, *, dry_run: bool = False) -> tuple[Outcome, list[Outcome]]:
@@ -115,11 +116,13 @@ class _Run(Generic[T]):
         keyed: Sequence[Command],
         decide: Callable[[State], tuple[T, Plan]],
         dry_run: bool,
+        patience_ms: int = 0,
     ) -> None:
         self.commands = commands
         self.keyed = keyed
         self.decide = decide
         self.dry_run = dry_run
+        self.patience_ms = patience_ms
         self.committing = False
         self.claim: psycopg.Cursor[Any] | None = None
 
@@ -151,6 +154,8 @@ class _Run(Generic[T]):
         payments = statements.payment_ids(self.commands)
         with connection.pipeline():
             connection.execute("BEGIN")
+            if self.patience_ms:
+                connection.execute(f"SET LOCAL lock_timeout = {self.patience_ms}")
             self.claim = connection.execute(statements.CLAIM, names)
             locked = connection.execute(*statements.what_to_lock(self.commands))
             clock = connection.execute(statements.CLOCK)

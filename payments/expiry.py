@@ -34,7 +34,8 @@ def _due(now: datetime, after: tuple[datetime, UUID] | None) -> list[tuple[datet
     if after is not None:
         moment, payment_id = after
         holds = holds.filter(Q(expires_at__gt=moment) | Q(expires_at=moment, id__gt=payment_id))
-    return list(holds.order_by("expires_at", "id").values_list("expires_at", "id")[:AT_ONCE])
+    rows = holds.order_by("expires_at", "id").values_list("expires_at", "id")[:AT_ONCE]
+    return [(expires_at, payment_id) for expires_at, payment_id in rows if expires_at is not None]
 
 
 def _expire(payment_id: UUID) -> Expire:

@@ -59,7 +59,7 @@ _INSERT_FAILURES = """
 def what_to_lock(commands: Sequence[Command]) -> tuple[str, list[str]]:
     """Return the statement that locks all accounts of ``commands``, and its parameters."""
     wallets = {wallet for command in commands for wallet in wallet_ids(command)}
-    system = {pair for command in commands for pair in _system_accounts(command)}
+    system = {pair for command in commands for pair in system_accounts(command)}
     payments = payment_ids(commands)
     parameters = [
         array(list(wallets)),
@@ -107,7 +107,7 @@ def payment_ids(commands: Sequence[Command]) -> list[UUID]:
     return list({command.payment_id for command in commands if isinstance(command, Act)})
 
 
-def _system_accounts(command: Command) -> list[tuple[Any, str]]:
+def system_accounts(command: Command) -> list[tuple[Any, str]]:
     """The system accounts that a command may touch, each as (wallet of the same asset, kind)."""
     if not isinstance(command, Move):
         return []

@@ -127,6 +127,10 @@ if env("DATABASE_OWNER_URL", default=""):
     DATABASES["owner"] = database(env("DATABASE_OWNER_URL"), "-c lock_timeout=5s")
 # Connections of the money path in each web process: one for each thread that serves.
 MONEY_POOL_SIZE = env.int("MONEY_POOL_SIZE", default=8)
+# Payments of different requests share batches. How many may wait in a process, and how long (seconds).
+GROUP_COMMIT = env.bool("GROUP_COMMIT", default=True)
+GROUP_QUEUE_SIZE = env.int("GROUP_QUEUE_SIZE", default=500)
+GROUP_DEADLINE = env.float("GROUP_DEADLINE", default=10.0)
 
 REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
 
@@ -12,7 +13,7 @@ from payments.api.moving import TRANSFER, WALLET_MONEY, check_backdating, move_c
 from payments.api.serializers import MAX_BATCH, PaymentAnswer
 from payments.bundles import Batch
 from payments.commands import Move
-from walletplatform.api.fields import FlagField, StrictSerializer, TextField, validated
+from walletplatform.api.fields import FlagField, StrictSerializer, TextField, WholeNumberField, validated
 from walletplatform.api.idempotency import fingerprint
 from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.schema import KEY_HEADER, ProblemDocument, operation
@@ -32,11 +33,9 @@ SHOWN_ERRORS = 20
 class BatchItem(StrictSerializer):
     """What an item says besides the fields of the same payment alone."""
 
-    idempotency_key = serializers.RegexField(r"^[\x21-\x7e]{1,255}$")
+    idempotency_key = TextField(validators=[RegexValidator(r"\A[\x21-\x7e]{1,255}\Z")])
     kind = serializers.ChoiceField(list(SINGLE), required=False, default="transfer")
-    after = serializers.IntegerField(
-        required=False, min_value=0, help_text="The index of an earlier item: fails with it."
-    )
+    after = WholeNumberField(required=False, min_value=0, help_text="The index of an earlier item: fails with it.")
 
 
 class BatchRequest(StrictSerializer):
@@ -158,8 +157,6 @@ def _read_item(item: Any, index: int) -> tuple[str, dict[str, Any], int | None]:
         raise invalid("", "invalid", "A payment is an object.")
     own = validated(ITEM, {name: item[name] for name in OWN_FIELDS if name in item})
     after = own.get("after")
-    if isinstance(item.get("after", 0), bool) or not isinstance(item.get("after", 0), int):
-        raise invalid("/after", "invalid", "The index of an earlier item is an integer.")
     if after is not None and after >= index:
         raise invalid("/after", "not_earlier", "A payment comes after an earlier one of its batch.")
     serializer = SINGLE[own["kind"]][1]

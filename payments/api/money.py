@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from payments.bundles import Bundle
 from payments.commands import Act, Command
 from payments.engine import execute, execute_bundle
+from payments.grouping import submit
 from payments.state import Outcome
 from walletplatform.api.fields import StrictSerializer, validated
 from walletplatform.api.idempotency import fingerprint, idempotency_key
@@ -53,7 +54,7 @@ class MoneyView(ApiView):
     def run(self, request: HttpRequest, command: Command, *, kind: str) -> HttpResponse:
         """Execute one command and answer its outcome."""
         dry_run = self.is_dry_run(request)
-        outcome = execute([command], dry_run=dry_run)[0]
+        outcome = execute([command], dry_run=True)[0] if dry_run else submit(command)
         return self._answer(outcome, [(kind, outcome)], dry_run=dry_run)
 
     def run_bundle(self, request: HttpRequest, bundle: Bundle, *, kinds: list[str]) -> HttpResponse:

@@ -18,7 +18,6 @@ from walletplatform.api.fields import (
 )
 from wallets.api.serializers import PageAnswer, TransactionAnswer
 
-
 MAX_LIFETIME = 30 * 24 * 3600
 DEFAULT_LIFETIME = 7 * 24 * 3600
 MAX_BATCH = 5000

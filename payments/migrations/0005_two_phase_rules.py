@@ -10,7 +10,8 @@ _BEFORE = (Path(__file__).parent / "0002_rules.sql").read_text()
 _MOVE = _BEFORE[_BEFORE.index("CREATE FUNCTION payments_check_move") : _BEFORE.index("CREATE TRIGGER payments_move")]
 
 REVERSE = (
-    "DROP FUNCTION payments_check_children() CASCADE;"
+    "DROP FUNCTION payments_check_held() CASCADE; DROP FUNCTION accounts_check_held() CASCADE;"
+    "DROP FUNCTION payments_held_is_right(uuid); DROP FUNCTION payments_check_children() CASCADE;"
     + _MOVE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
     + _BEFORE[_BEFORE.index("DO $$") :]
 )

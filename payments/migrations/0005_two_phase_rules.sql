@@ -74,9 +74,62 @@ CREATE CONSTRAINT TRIGGER payments_counted AFTER UPDATE ON payments
     WHEN (OLD.captured_amount <> NEW.captured_amount OR OLD.refunded_amount <> NEW.refunded_amount)
     EXECUTE FUNCTION payments_check_children();
 
+-- What an account holds is what its open authorizations have left: looked up whenever either changes, for
+-- up to 1,000 of them. (Beyond that the look-up would slow the account down; verify_ledger knows no bound.)
+CREATE FUNCTION payments_held_is_right(account uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT count(*) > 1000 OR coalesce(sum(rest), 0) = (SELECT a.held FROM accounts a WHERE a.id = account)
+      FROM (SELECT p.authorized_amount - p.captured_amount AS rest FROM payments p
+             WHERE p.sender_id = account AND p.kind = 'authorization' AND p.status = 'AUTHORIZED' LIMIT 1001) AS open
+$$;
+
+CREATE FUNCTION accounts_check_held() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT payments_held_is_right(NEW.id) THEN
+        RAISE EXCEPTION 'account % does not hold what its authorizations say', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE CONSTRAINT TRIGGER accounts_held_derived AFTER UPDATE ON accounts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.held <> NEW.held) EXECUTE FUNCTION accounts_check_held();
+CREATE CONSTRAINT TRIGGER accounts_opened_free AFTER INSERT ON accounts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.held <> 0) EXECUTE FUNCTION accounts_check_held();
+
+-- Once a statement and account. So the account is updated first, or by the same statement.
+CREATE FUNCTION payments_check_held() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong uuid;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT sender_id INTO wrong
+          FROM (SELECT DISTINCT sender_id FROM added WHERE status = 'AUTHORIZED') AS holding
+         WHERE NOT payments_held_is_right(sender_id) LIMIT 1;
+    ELSE
+        SELECT sender_id INTO wrong
+          FROM (SELECT DISTINCT o.sender_id FROM before o WHERE o.status = 'AUTHORIZED') AS holding
+         WHERE NOT payments_held_is_right(sender_id) LIMIT 1;
+    END IF;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'account % does not hold what its authorizations say', wrong
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER payments_held_added AFTER INSERT ON payments
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION payments_check_held();
+CREATE TRIGGER payments_held_changed AFTER UPDATE ON payments
+    REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION payments_check_held();
+
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION payments_check_move() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION payments_check_children() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION payments_held_is_right(uuid) SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION accounts_check_held() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION payments_check_held() SET search_path = %I, pg_temp', current_schema());
 END;
 $$;

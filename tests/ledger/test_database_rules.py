@@ -73,7 +73,6 @@ FORBIDDEN = {
     "replace a function": "CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
     "shift the clock": "UPDATE ledger_clock SET shift = '1 day'",
     "delete an account": "DELETE FROM accounts WHERE id = '{ann}'",
-    "hold without an authorization": "UPDATE accounts SET held = 1 WHERE id = '{ann}'",
     "lift a limit": "UPDATE accounts SET min_available = -1000 WHERE id = '{ann}'",
     "change an account's asset": "UPDATE accounts SET asset = 'GEM' WHERE id = '{ann}'",
     "change a payment": "UPDATE payments SET amount = 1 WHERE id = '{payment}'",

@@ -137,7 +137,8 @@ def own_pool(database):
     close_money_pool()
 
 
-def test_a_copy_of_a_request_in_progress_is_told_so_and_not_that_nothing_was_executed(shop):
+def test_a_copy_of_a_request_in_progress_is_told_so_and_not_that_nothing_was_executed(shop, settings):
+    settings.GROUP_COMMIT = False  # as if each copy met a process of its own
     ann, bob, key = shop.wallet(holding="5.00"), shop.wallet(), f"twin-{shop.id}"
     body = {"sender_wallet_id": ann, "receiver_wallet_id": bob, "amount": "1.00"}
     with connect("owner") as owner:

@@ -29,6 +29,9 @@ PAYMENTS = Counter("wallet_payments", "Payments by kind and outcome.", ["kind", 
 REQUESTS = Histogram("wallet_request_seconds", "Requests.", ["route", "method", "status"], buckets=_SECONDS)
 BATCHES = Histogram("wallet_batch_size", "Payments in a batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 500, 1000, 5000))
 _PHASES = Histogram("wallet_money_seconds", "The money path by phase.", ["phase"], buckets=_SECONDS)
+GROUP_QUEUED = Histogram("wallet_group_queue_seconds", "Waiting for a batch to begin.", buckets=_SECONDS)
+GROUP_WAITING = Gauge("wallet_group_waiting", "Payments left waiting as a batch begins.", multiprocess_mode="livesum")
+GROUP_ASIDE = Counter("wallet_group_aside", "Payments taken out of their batch, to go alone.", ["reason"])
 POOL = Gauge("wallet_pool_connections", "Money-path connections.", ["state"], multiprocess_mode="livesum")
 
 
