@@ -52,7 +52,9 @@ def submit(command: Command) -> Outcome:
 
 @lru_cache(maxsize=1)
 def _group_of(pid: int) -> Group:
-    return Group(capacity=settings.GROUP_QUEUE_SIZE, patience=settings.GROUP_DEADLINE)
+    group = Group(capacity=settings.GROUP_QUEUE_SIZE, patience=settings.GROUP_DEADLINE)
+    group.start()
+    return group
 
 
 class _Waiter:
@@ -88,6 +90,9 @@ class Group:
         self.waiting: deque[_Waiter] = deque()
         self.changed = threading.Condition()
         self.side = ThreadPoolExecutor(SIDE_LANES, thread_name_prefix="side-lane")
+
+    def start(self) -> None:
+        """Start the flusher; what was submitted before waits for it."""
         threading.Thread(target=self._flush_for_ever, name="flusher", daemon=True).start()
 
     def submit(self, command: Command) -> Outcome:

@@ -110,11 +110,12 @@ def platform(port: int) -> list[Child]:
     # Quiet, and without Celery's warning about root: on a developer's machine root may be all there is.
     celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "walletplatform"]
     return [
+        # Many threads: each only waits for its payment's batch, and what waits together commits together.
         Child(
             "web",
             [
                 python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-                "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers",
+                "--workers", "2", "--blocking-threads", "64", "--respawn-failed-workers",
                 "--workers-kill-timeout", "10", "--log-level", "warning", "walletplatform.wsgi:application",
             ],
         ),

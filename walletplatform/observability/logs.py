@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+import orjson
 import structlog
 from django.http import HttpRequest, HttpResponseBase
 
@@ -25,6 +26,10 @@ def _add_request_id(logger: Any, name: str, event: structlog.types.EventDict) ->
     return event
 
 
+def _json(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
 _SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -41,7 +46,7 @@ def logging_settings() -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer: Any = structlog.processors.JSONRenderer()
+    renderer: Any = structlog.processors.JSONRenderer(serializer=_json)
     if sys.stdout.isatty():
         # Not the pretty one: it shows local variables, and with them bodies and secrets.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

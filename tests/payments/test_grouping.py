@@ -1,0 +1,176 @@
+"""Group commit: what waits together commits together, and what befalls one payment is its own."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from ledger.database import money_pool
+from payments.commands import Move
+from payments.grouping import Group, submit
+from tests.ledger.test_database_rules import connect
+from tests.money import snapshot, value
+from walletplatform.api.problems import Problem
+
+
+@pytest.fixture
+def ann(shop):
+    return shop.wallet(holding="100.00")
+
+
+@pytest.fixture
+def bob(shop):
+    return shop.wallet()
+
+
+@pytest.fixture
+def transfer(shop):
+    def make(sender, receiver, amount="1.00"):
+        return Move(
+            principal=shop.principal, key=uuid4().hex, fingerprint=b"x" * 32, request_id="test", traceparent="",
+            kind="transfer", sender_id=UUID(sender), receiver_id=UUID(receiver), amount=Decimal(amount),
+            description="", metadata={},
+        )  # fmt: skip
+
+    return make
+
+
+@contextmanager
+def locked(wallet):
+    """Somebody else holds the wallet for as long as this lasts."""
+    with connect("owner") as rival:
+        rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (wallet,))
+        yield
+        rival.rollback()
+
+
+def outcome_of(group, command):
+    try:
+        return group.submit(command).code
+    except Problem as problem:
+        return problem.code
+    except psycopg.Error as error:
+        return type(error).__name__
+
+
+def together(group, commands):
+    """Submit all before the flusher starts, so that they make one batch; return their codes in order."""
+    with ThreadPoolExecutor(len(commands)) as threads:
+        waiting = []
+        for command in commands:
+            waiting.append(threads.submit(outcome_of, group, command))
+            until_waiting(group, len(waiting))
+        group.start()
+        return [one.result(30) for one in waiting]
+
+
+def until_waiting(group, count):
+    while len(group.waiting) < count:
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def group():
+    return Group(capacity=100, patience=10)
+
+
+def test_payments_that_wait_together_share_a_transaction(group, transfer, ann, bob):
+    commands = [transfer(ann, bob) for _ in range(8)]
+
+    assert together(group, commands) == ["settled"] * 8
+
+    writers = value(
+        "SELECT count(DISTINCT xmin::text) FROM payments WHERE idempotency_key = ANY(%s)", [c.key for c in commands]
+    )
+    assert writers < 8
+
+
+def test_a_locked_wallet_holds_up_its_own_payments_only(group, transfer, shop, ann, bob):
+    busy = shop.wallet(holding="5.00")
+    commands = [transfer(ann, bob), transfer(busy, bob), transfer(bob, busy), transfer(ann, bob)]
+
+    with locked(busy):
+        assert together(group, commands) == ["settled", "lock_timeout", "lock_timeout", "settled"]
+
+    assert [submit(command).code for command in commands] == ["replayed", "settled", "settled", "replayed"]
+
+
+def test_a_payment_that_breaks_its_batch_breaks_only_itself(group, transfer, shop, ann, bob):
+    """A trigger of the test's own fails one wallet's payments with an error that nobody expects."""
+    cursed = shop.wallet(holding="5.00")
+    with connect("owner") as owner:
+        owner.execute(
+            "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;"
+            "CREATE TRIGGER curse BEFORE INSERT ON payments FOR EACH ROW"
+            f" WHEN (NEW.sender_id = '{cursed}') EXECUTE FUNCTION curse()"
+        )
+        owner.commit()
+        try:
+            codes = together(group, [transfer(ann, bob), transfer(cursed, bob), transfer(ann, bob)])
+        finally:
+            owner.execute("DROP TRIGGER curse ON payments; DROP FUNCTION curse()")
+            owner.commit()
+
+    assert codes == ["settled", "RaiseException", "settled"]
+    assert (shop.balance(ann), shop.balance(cursed)) == ("98.00", "5.00")
+
+
+def test_a_full_queue_refuses_before_it_grows(transfer, ann, bob):
+    group = Group(capacity=2, patience=10)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(outcome_of, group, transfer(ann, bob)) for _ in range(2)]
+        until_waiting(group, 2)
+        before = snapshot()
+        assert outcome_of(group, transfer(ann, bob)) == "overloaded"
+        assert snapshot() == before
+        group.start()
+        assert [one.result(30) for one in waiting] == ["settled", "settled"]
+
+
+def test_what_never_began_is_taken_back_when_its_time_is_over(transfer, shop, ann, bob):
+    group = Group(capacity=10, patience=0.05)
+
+    assert outcome_of(group, transfer(ann, bob)) == "deadline_exceeded"
+    group.patience = 10
+    assert together(group, [transfer(ann, bob)]) == ["settled"]
+
+    assert shop.balance(bob) == "1.00"
+
+
+def test_what_has_begun_and_is_not_done_in_time_is_unknown_and_the_key_tells(transfer, shop, ann, bob):
+    group = Group(capacity=10, patience=0.5)
+    command = transfer(ann, bob)
+
+    with locked(ann):
+        assert together(group, [command]) == ["outcome_unknown"]
+
+    assert submit(command).status == 201
+    assert shop.balance(bob) == "1.00"
+
+
+def test_a_key_of_two_copies_in_one_batch_pays_once(group, transfer, shop, ann, bob):
+    command = transfer(ann, bob)
+
+    copies = [command, command, replace(command, fingerprint=b"y" * 32)]
+    assert together(group, copies) == ["settled", "replayed", "idempotency_key_reused"]
+    assert shop.balance(bob) == "1.00"
+
+
+def test_a_dry_database_refuses_all_and_executes_none(group, transfer, shop, ann, bob):
+    pool = money_pool()
+    taken = [pool.getconn() for _ in range(pool.max_size)]
+    try:
+        codes = together(group, [transfer(ann, bob), transfer(ann, bob)])
+    finally:
+        for connection in taken:
+            pool.putconn(connection)
+
+    assert codes == ["unavailable", "unavailable"]
+    assert shop.balance(bob) == "0.00"
