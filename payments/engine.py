@@ -55,7 +55,9 @@ def execute(commands: Sequence[Command], *, dry_run: bool = False, patience_ms: 
     :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``unavailable`` where nothing was
         executed, ``outcome_unknown`` where that cannot be told; the whole batch is concerned
     """
-    return _until_done(lambda: _Run(commands, commands, lambda state: decide(state, commands), dry_run, patience_ms))
+    return _until_done(
+        lambda: _Run(commands, commands, commands, lambda state: decide(state, commands), dry_run, patience_ms)
+    )
 
 
 def execute_bundle(bundle: Bundle, *, dry_run: bool = False) -> tuple[Outcome, list[Outcome]]:
@@ -65,7 +67,10 @@ def execute_bundle(bundle: Bundle, *, dry_run: bool = False) -> tuple[Outcome, l
     :raises Problem: as ``execute``
     """
     keyed = [bundle, *bundle.commands]
-    return _until_done(lambda: _Run(bundle.commands, keyed, lambda state: decide_bundle(state, bundle), dry_run))
+    # Its own key only is claimed: thousands of claims would fill the server's table of locks.
+    return _until_done(
+        lambda: _Run(bundle.commands, keyed, [bundle], lambda state: decide_bundle(state, bundle), dry_run)
+    )
 
 
 def _until_done(attempt_at: Callable[[], _Run[T]]) -> T:
@@ -108,18 +113,24 @@ def _may_have_committed(error: psycopg.Error) -> bool:
 
 
 class _Run(Generic[T]):
-    """One attempt at ``commands``, with the keys of ``keyed``. ``committing`` tells how far it came."""
+    """
+    One attempt at ``commands``, with the keys of ``keyed``, those of ``claimed`` claimed before the wallets.
+
+    ``committing`` tells how far it came.
+    """
 
     def __init__(
         self,
         commands: Sequence[Command],
         keyed: Sequence[Command],
+        claimed: Sequence[Command],
         decide: Callable[[State], tuple[T, Plan]],
         dry_run: bool,
         patience_ms: int = 0,
     ) -> None:
         self.commands = commands
         self.keyed = keyed
+        self.claimed = claimed
         self.decide = decide
         self.dry_run = dry_run
         self.patience_ms = patience_ms
@@ -148,18 +159,16 @@ class _Run(Generic[T]):
         return answer
 
     def _lock_and_read(self, connection: psycopg.Connection[Any]) -> State:
-        keys = list({command.scoped_key for command in self.keyed if command.keeps_key})
-        names = (array([key for _, key in keys]), array([principal for principal, _ in keys]))
         wallets = array(list({wallet for command in self.commands for wallet in statements.wallet_ids(command)}))
         payments = statements.payment_ids(self.commands)
         with connection.pipeline():
             connection.execute("BEGIN")
             if self.patience_ms:
                 connection.execute(f"SET LOCAL lock_timeout = {self.patience_ms}")
-            self.claim = connection.execute(statements.CLAIM, names)
+            self.claim = connection.execute(statements.CLAIM, _names(self.claimed))
             locked = connection.execute(*statements.what_to_lock(self.commands))
             clock = connection.execute(statements.CLOCK)
-            in_use = connection.execute(statements.READ_IN_USE, names)
+            in_use = connection.execute(statements.READ_IN_USE, _names(self.keyed))
             reads = [connection.execute(statements.READ_WALLETS, (wallets,))]
             if payments:
                 reads.append(connection.execute(statements.READ_PARTIES, (array(payments),)))
@@ -183,3 +192,9 @@ class _Run(Generic[T]):
         with connection.pipeline():
             connection.execute(*statements.what_to_write(plan))
             connection.execute("COMMIT")
+
+
+def _names(commands: Sequence[Command]) -> tuple[str, str]:
+    """The keys of commands as two arrays: key, principal."""
+    keys = list({command.scoped_key for command in commands if command.keeps_key})
+    return array([key for _, key in keys]), array([principal for principal, _ in keys])

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from time import monotonic
 
+import psycopg
 from django.conf import settings
 
 from payments.commands import Command
@@ -168,7 +169,10 @@ class Group:
 
     def _without_locked(self, batch: Sequence[_Waiter], reason: str) -> None:
         """Put those aside whose wallets somebody holds, and try the others again."""
-        locked = places_locked([waiter.command for waiter in batch])
+        try:
+            locked = places_locked([waiter.command for waiter in batch])
+        except psycopg.OperationalError:  # the database has gone meanwhile: each finds out by itself
+            locked = set(range(len(batch)))
         self._aside([waiter for place, waiter in enumerate(batch) if place in locked], reason)
         rest = [waiter for place, waiter in enumerate(batch) if place not in locked]
         self._flush(rest, again=True)

@@ -52,6 +52,7 @@ def use_database(name: str) -> None:
     """Point Django, and with it the money path, at ``name``."""
     for alias in ("default", "owner"):
         connections[alias].close()
+        connections[alias].close_pool()  # type: ignore[attr-defined]
         connections[alias].settings_dict["NAME"] = name
         settings.DATABASES[alias]["NAME"] = name
 

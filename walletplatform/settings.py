@@ -120,12 +120,13 @@ SERVING_OPTIONS = (
 DATABASES = {
     "default": database(env("DATABASE_URL", default="postgresql://app@127.0.0.1:5432/wallet"), SERVING_OPTIONS)
 }
-DATABASES["default"]["CONN_MAX_AGE"] = 600
+# Of a process's many threads only few ask the database at a time, besides the money path.
+DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "timeout": 2}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if env("DATABASE_OWNER_URL", default=""):
     # A migration that does not get its lock soon gives up, so that payments do not queue behind it.
     DATABASES["owner"] = database(env("DATABASE_OWNER_URL"), "-c lock_timeout=5s")
-# Connections of the money path in each web process: one for each thread that serves.
+# Connections of the money path in each web process: the flusher's, its side lanes', and bundles'.
 MONEY_POOL_SIZE = env.int("MONEY_POOL_SIZE", default=8)
 # Payments of different requests share batches. How many may wait in a process, and how long (seconds).
 GROUP_COMMIT = env.bool("GROUP_COMMIT", default=True)

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 64 * 1024
 _NEVER = re.compile(r"q\s*=\s*0(\.0*)?")
 # What psycopg says where there was no connection yet, so that nothing can have been executed.
-_NOT_CONNECTED = ("connection failed", "failed to resolve host", "connection timeout")
+_NOT_CONNECTED = ("connection failed", "failed to resolve host", "connection timeout", "couldn't get a connection")
 
 
 class ApiView(APIView):
