@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,13 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-import django
 import orjson
-from django.apps import apps
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "walletplatform.settings")
-if not apps.ready:
-    django.setup()
 
 from ledger.accounts import AccountState
 from payments import commands as asked

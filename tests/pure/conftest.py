@@ -1,0 +1,10 @@
+"""These tests need no database: they run as well without the fixtures of the others (``make mutate``)."""
+
+import os
+
+import django
+from django.apps import apps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "walletplatform.settings")
+if not apps.ready:
+    django.setup()
