@@ -11,7 +11,7 @@ SHELL := bash
 export PORT DATA_DIR OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench up down lint check clean
+.PHONY: help run test bench mutate up down lint check clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,11 @@ test: .venv/development ## run the tests on services of their own (ARGS="-k name
 
 bench: .venv/runtime ## measure limits, engine and API; table and build/bench.json (OUT=file)
 	@exec $(EMBEDDED) bench $(ARGS)
+
+mutate: .venv/mutation ## change the code of decisions and keys in every small way: the tests must notice
+	@rm -rf mutants
+	@$(IN) -W ignore -m mutmut run --max-children 2 | tr '\r' '\n' | tail -n 2
+	@$(IN) -W ignore -m mutmut results
 
 up: .venv/runtime ## start only PostgreSQL and Valkey
 	@$(EMBEDDED) up
@@ -44,13 +49,17 @@ check: lint test ## what CI runs
 clean: ## remove the virtual environment, data and builds
 	@for folder in var var/*; do \
 		if [ -e $$folder/env ] && [ -x $(IN) ]; then DATA_DIR=$$folder $(EMBEDDED) down || exit 1; fi; done
-	rm -rf .venv var build
+	rm -rf .venv var build mutants
 
 .venv/runtime: requirements.txt
 	@echo "Installing the platform's packages into .venv (about a minute the first time)"
 	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed.")'
 	@$(IN) -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv .venv
 	@$(INSTALL) requirements.txt $(PROGRESS)
+	@touch $@
+
+.venv/mutation: requirements-mutation.txt .venv/development
+	@$(INSTALL) requirements-mutation.txt $(PROGRESS)
 	@touch $@
 
 .venv/development: requirements-dev.txt .venv/runtime

@@ -70,7 +70,6 @@ def decide_bundle(state: State, bundle: Bundle) -> tuple[tuple[Outcome, list[Out
     replayed = replay(state, bundle)
     if replayed is not None:
         return (replayed, []), plan
-    before = state.copy() if bundle.atomic else state
     outcomes: list[Outcome] = []
     for place, (command, after) in enumerate(zip(bundle.commands, bundle.after, strict=True)):
         if after is not None and outcomes[after].status >= 400:
@@ -78,7 +77,7 @@ def decide_bundle(state: State, bundle: Bundle) -> tuple[tuple[Outcome, list[Out
         else:
             outcome = decide_one(state, plan, command)
         if bundle.atomic and outcome.status >= 400:
-            return _refuse_all(before, bundle, place, outcome)
+            return _refuse_all(state, bundle, place, outcome)
         outcomes.append(outcome)
     whole = Outcome(bundle.status, bundle.compose(outcomes), "executed")
     return (keep(state, plan, bundle, whole, _first_payment(state, plan)), outcomes), plan
@@ -91,7 +90,7 @@ def _refuse_all(
     Answer with what refused one command, and do nothing of the others.
 
     Where that was a decline, it stands as one FAILED payment under the bundle's key; the commands' own
-    keys stay free. ``state`` is the one from before the first command.
+    keys stay free. What the others did to ``state`` is never written: a FAILED payment does not hang on it.
     """
     plan = new_plan(state)
     problem = orjson.loads(refused.body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -93,15 +93,6 @@ class State:
             if account.asset == asset and account.kind == kind:
                 return account
         raise LookupError(f"asset {asset} has no {kind} account")
-
-    def copy(self) -> State:
-        """Return a state of its own, for a decision that may be taken back."""
-        return replace(
-            self,
-            accounts={account.id: replace(account) for account in self.accounts.values()},
-            payments={payment.id: replace(payment) for payment in self.payments.values()},
-            keys=dict(self.keys),
-        )
 
 
 @dataclass(slots=True)

@@ -104,6 +104,16 @@ def test_what_can_never_be_right_stores_nothing(world):
     assert [error["pointer"] for error in body(outcome)["errors"]] == ["/payments/0"]
 
 
+def test_an_amount_beyond_all_bounds_is_a_problem_like_any_other(world):
+    huge = move("10000000000000000.00")
+
+    outcome, each = run(world, bundle([huge, move("1.00")], atomic=False, after=[None, 0]))
+    assert [one.status for one in each] == [400, 424]
+    assert "problem" in body(outcome)["results"][0]
+    outcome, each = run(world, bundle([move("1.00"), huge], atomic=True, key="atomic"))
+    assert (outcome.status, each, world.plan.is_empty) == (400, [], True)
+
+
 def test_an_item_done_before_counts_as_done(world):
     done = move("1.00", key="a")
     [first] = world.do(done)

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from ledger.money import MAX_BALANCE
+from ledger.posting import Journal, Leg
 from payments.commands import Capture, Expire, Extend, Reauthorize, Refund, Reverse, Void
 from tests.pure.world import ANN, BOB, CLEO, CLIENT, GEM, NOW, OWNER, SYSTEM, World, act, body, hold, id_of, move
 from walletplatform.identity.principal import Principal
@@ -46,7 +47,7 @@ def test_a_transfer_writes_its_payment_its_transaction_its_entries_and_its_event
     assert (plan.failures, plan.changed) == ([], {})
     [fact] = plan.facts
     assert (fact.type, fact.subject, fact.time) == ("payment.settled", payment, NOW)
-    assert (fact.correlation_id, fact.traceparent) == ("req", "trace")
+    assert (fact.correlation_id, fact.traceparent, type(fact.event_id)) == ("req", "trace", UUID)
     assert fact.data == {
         **fact.data,
         "entries": [
@@ -91,6 +92,13 @@ def test_a_flow_moves_between_a_wallet_and_its_system_account(world, kind, sende
     assert shown == tuple(wallet and str(wallet) for wallet in (sender, receiver))
 
 
+DETAILS = {
+    "not_found": "There is no such wallet.",
+    "same_wallet": "Sender and receiver are the same wallet.",
+    "/effective_at": "That moment has not come yet.",
+}
+
+
 @pytest.mark.parametrize(
     ("command", "status", "code", "pointer"),
     [
@@ -110,7 +118,8 @@ def test_what_does_not_fit_is_refused_and_named(world, command, status, code, po
     problem = body(outcome)
     assert (outcome.status, outcome.code, problem["code"], problem["status"]) == (status, code, code, status)
     assert problem["request_id"] == "req"
-    assert [error["pointer"] for error in problem.get("errors", [])] == ([pointer] if pointer else [])
+    expected = [{"pointer": pointer, "code": code, "detail": problem["detail"]}] if pointer else []
+    assert (problem.get("errors", []), problem["detail"]) == (expected, DETAILS.get(pointer or code, problem["detail"]))
     stored = code == "insufficient_funds"
     assert bool(world.plan.keys) == bool(world.plan.payments) == stored
     assert world.plan.is_empty != stored
@@ -135,7 +144,7 @@ def declined(world, command):
     assert (key[3], key[4]) == (outcome.status, outcome.body)
     fact = world.plan.facts[-1]
     assert (fact.type, fact.subject, fact.data["failure"]["code"]) == ("payment.failed", row[0], problem["code"])
-    assert fact.data["failure"]["category"] == failure[2]
+    assert fact.data["failure"] == {"code": failure[1], "category": failure[2], "detail": failure[3]}
     assert row[15:] == (None, None)
     assert (world.plan.journal.transactions, world.plan.changed) == ([], {})
     return problem, failure[2]
@@ -153,7 +162,7 @@ def test_a_declined_payment_is_kept_with_whose_concern_it_is(world):
     world.state.accounts[BOB].balance = MAX_BALANCE - 99
     problem, category = declined(world, move("1.00"))
     assert (problem["code"], category) == ("balance_overflow", "platform")
-    assert "too large" in problem["detail"]
+    assert problem["detail"] == "The balance would be too large to keep."
     world.state.accounts[BOB].balance = MAX_BALANCE - 100
     assert only(world.do(move("1.00"))).status == 201
 
@@ -189,6 +198,8 @@ def test_an_end_user_debits_its_own_and_pays_whoever_is_active(world):
     owner, stranger = user(OWNER), user(UUID(int=8))
     assert only(world.do(move("1.00", principal=owner))).status == 201
     assert only(world.do(move("1.00", principal=stranger))).code == "not_found"
+    world.state.wallets[CLEO] = replace(world.state.wallets[CLEO], user_id=UUID(int=77))
+    assert only(world.do(move("1.00", receiver=CLEO, principal=owner))).status == 201
     world.suspend(BOB)
     assert only(world.do(move("1.00", principal=owner))).code == "wallet_not_active"
     world.state.wallets[ANN] = replace(world.state.wallets[ANN], user_id=stranger.id)
@@ -196,12 +207,21 @@ def test_an_end_user_debits_its_own_and_pays_whoever_is_active(world):
 
 
 def test_a_client_sees_its_assets_only(world):
-    gems = replace(CLIENT, assets=frozenset({"GEM"}))
+    gems, euros = replace(CLIENT, assets=frozenset({"GEM"})), replace(CLIENT, assets=frozenset({"EUR"}))
+    assert only(world.do(move("1.00", principal=euros))).status == 201
 
     assert only(world.do(move("1.00", principal=gems))).code == "not_found"
     hold_id = id_of(only(world.do(hold())))
     for verb in (Capture, Void, Refund, Reverse, Reauthorize):
         assert only(world.do(act(verb, hold_id, "1.00", principal=gems))).code == "not_found"
+    assert only(world.do(act(Capture, hold_id, "1.00", principal=euros))).status == 201
+
+
+def test_a_wallet_that_was_opened_after_the_locks_is_not_there_yet(world):
+    del world.state.accounts[BOB]
+    assert only(world.do(move("1.00"))).code == "not_found"
+    del world.state.wallets[CLEO]
+    assert only(world.do(move("1.00", receiver=CLEO))).code == "not_found"
 
 
 def test_a_key_answers_the_same_bytes_and_only_to_the_same_request(world):
@@ -211,6 +231,7 @@ def test_a_key_answers_the_same_bytes_and_only_to_the_same_request(world):
 
     assert (again.status, again.body, again.code, again.replayed) == (201, outcome.body, "replayed", True)
     assert (other.status, other.code, other.replayed) == (422, "idempotency_key_reused", False)
+    assert body(other)["detail"] == "This key was used for another request."
     assert world.plan.is_empty
     stranger = replace(first, principal=replace(CLIENT, id=UUID(int=2)))
     assert only(world.do(stranger)).code == "settled"
@@ -243,7 +264,18 @@ def test_a_hold_keeps_its_amount_and_its_time(world):
     assert (answer["expires_at"], answer["transaction_id"]) == ("2026-03-01T12:01:00.000000Z", None)
     assert world.plan.payments[0][15:] == (3000, ends)
     assert world.money(ANN) == (10_000, 3000)
-    assert (world.plan.journal.transactions, [fact.type for fact in world.plan.facts]) == ([], ["payment.authorized"])
+    [fact] = world.plan.facts
+    assert (fact.type, fact.subject, fact.data) == (
+        "payment.authorized",
+        id_of(outcome),
+        answer
+        | {"id": fact.subject}
+        | {
+            "sender_wallet_id": ANN,
+            "receiver_wallet_id": BOB,
+        },
+    )
+    assert (world.plan.journal.transactions, world.plan.keys[0][5]) == ([], id_of(outcome))
     assert sorted(world.plan.journal.account_rows()) == [(ANN, 10_000, 3000, 3, None)]
     assert declined(world, move("70.01"))[0]["code"] == "insufficient_funds"
     assert only(world.do(move("70.00"))).status == 201
@@ -337,7 +369,8 @@ def test_an_extension_counts_from_now_and_never_shortens(world):
     same = only(world.do(act(Extend, held, expires_in=500)))
     longer = only(world.do(act(Extend, held, expires_in=700)))
 
-    assert (same.status, longer.status) == (200, 200)
+    assert (same.status, longer.status, world.plan.keys[0][5]) == (200, 200, held)
+    assert body(shorter)["detail"] == "The authorization lasts longer than that."
     assert body(longer)["expires_at"] == "2026-03-01T12:13:20.000000Z"
     assert world.plan.changed[held].expires_at == NOW + timedelta(seconds=800)
     assert [fact.type for fact in world.plan.facts] == ["payment.authorized"]
@@ -350,6 +383,7 @@ def test_a_raise_and_a_lowering_change_what_is_held(world):
     assert (raised.status, body(raised)["kind"], body(raised)["status"]) == (201, "authorization", "SETTLED")
     assert (body(raised)["transaction_id"], body(raised)["parent_id"], world.money(ANN)[1]) == (None, str(held), 5000)
     assert (world.plan.journal.transactions, world.plan.changed[held].authorized_amount) == ([], 5000)
+    assert world.plan.keys[0][5] == id_of(raised)
     assert [(fact.type, fact.subject) for fact in world.plan.facts] == [("payment.authorized", held)]
     assert only(world.do(act(Reauthorize, held, "100.00"))).status == 201
     assert declined(world, act(Reauthorize, held, "100.01"))[0]["code"] == "insufficient_funds"
@@ -436,6 +470,20 @@ def test_who_gives_back_must_have_it_and_both_must_be_active(world):
         assert (problem["code"], problem["detail"]) == ("wallet_not_active", "The receiver's wallet is SUSPENDED.")
 
 
+def test_a_cent_is_refunded_like_any_amount(world):
+    paid = id_of(only(world.do(move("0.01"))))
+
+    assert only(world.do(act(Refund, paid))).status == 201
+
+
+@pytest.mark.parametrize("wallet", [ANN, BOB])
+def test_nothing_is_captured_to_or_from_a_wallet_that_is_not_active(world, wallet):
+    held = id_of(only(world.do(hold("10.00"))))
+    world.suspend(wallet)
+
+    assert declined(world, act(Capture, held))[0]["code"] == "wallet_not_active"
+
+
 def test_an_overflow_stops_captures_refunds_and_reversals(world):
     held = id_of(only(world.do(hold("10.00"))))
     paid = id_of(only(world.do(move("10.00"))))
@@ -482,6 +530,60 @@ def test_amounts_of_verbs_are_read_like_all_amounts(world):
         assert body(outcome)["detail"] == "EUR has 2 decimals at most."
         outcome = only(world.do(act(verb, held, "99999999999999999")))
         assert (outcome.code, world.plan.is_empty) == ("validation_error", True)
+        assert body(outcome)["detail"] == "The amount is above 9999999999999999.99."
+
+
+def journal(world):
+    return Journal(new_id=world.state.new_id)
+
+
+def post(world, *changes):
+    legs = [Leg(world.state.accounts[wallet], change) for wallet, change in changes]
+    return journal(world).post(transaction_id=UUID(int=1), kind="x", legs=legs, booked_at=NOW, effective_at=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [(ANN, -1), (BOB, 2)], [(ANN, -1), (GEM, 1)], [(ANN, 0)], [], [(ANN, 5), (BOB, 5)],
+        [(ANN, -1), (BOB, -1), (CLEO, 3)],
+    ],
+)  # fmt: skip
+def test_the_journal_posts_nothing_that_does_not_balance(world, changes):
+    with pytest.raises(ValueError, match="unbalanced posting: "):
+        post(world, *changes)
+
+
+@pytest.mark.parametrize("changes", [[(ANN, -10_001), (BOB, 10_001)], [(ANN, 0), (BOB, 0)]])
+def test_the_journal_posts_nothing_that_is_not_covered_or_nothing(world, changes):
+    with pytest.raises(ValueError, match=f"does not cover {-changes[0][1]}$"):
+        post(world, *changes)
+
+
+def test_the_journal_posts_several_legs_and_credits_what_is_overdrawn(world):
+    world.state.accounts[BOB].held = 50  # as after a correction: less is available than nothing
+
+    post(world, (ANN, -3), (BOB, 1), (CLEO, 2))
+
+    assert [world.money(wallet)[0] for wallet in (ANN, BOB, CLEO)] == [9997, 1, 2]
+
+
+@pytest.mark.parametrize(("held", "change"), [(0, 10_001), (5, -6), (10_000, 1)])
+def test_the_journal_holds_no_more_than_there_is_and_releases_no_more_than_is_held(world, held, change):
+    account = world.state.accounts[ANN]
+    account.held = held
+    with pytest.raises(ValueError, match=f"cannot hold {change} more than {held}"):
+        journal(world).hold(account, change)
+    account.held, account.balance = 5, 0
+    journal(world).hold(account, -5)
+    journal(world).hold(account, 0)
+    assert account.held == 0
+
+
+def test_an_asset_without_a_system_account_is_a_bug_that_says_so(world):
+    del world.state.accounts[SYSTEM["treasury"]]
+    with pytest.raises(LookupError, match="asset EUR has no treasury account"):
+        world.do(move("1.00", None, BOB, kind="topup"))
 
 
 def test_stored_bytes_are_json_without_surprises(world):
