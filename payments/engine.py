@@ -36,6 +36,7 @@ from payments.commands import Command
 from payments.deciding import decide
 from payments.state import Outcome, PaymentState, Plan, State, WalletState
 from walletplatform.api.problems import Problem
+from walletplatform.failpoints import fail_point
 from walletplatform.observability import metrics
 
 logger = logging.getLogger(__name__)
@@ -144,18 +145,23 @@ class _Run(Generic[T]):
 
     def execute(self) -> T:
         with money_pool().connection() as connection:
+            fail_point("money.begun")
             with metrics.money_phase("lock"):
                 state = self._lock_and_read(connection)
+            fail_point("money.locked")
             with metrics.money_phase("decide"):
                 answer, plan = self.decide(state)
+            fail_point("money.decided")
             if plan.is_empty or self.dry_run:
                 connection.rollback()
                 return answer
             self.committing = True
             with metrics.money_phase("write"):
                 self._write_and_commit(connection, plan)
+            fail_point("money.committed")
         metrics.BATCHES.observe(len(self.commands))
         metrics.observe_pool(money_pool().get_stats())
+        fail_point("money.answered")
         return answer
 
     def _lock_and_read(self, connection: psycopg.Connection[Any]) -> State:
@@ -189,8 +195,9 @@ class _Run(Generic[T]):
         )
 
     def _write_and_commit(self, connection: psycopg.Connection[Any], plan: Plan) -> None:
-        with connection.pipeline():
+        with connection.pipeline() as pipeline:
             connection.execute(*statements.what_to_write(plan))
+            fail_point("money.written", pipeline.sync)
             connection.execute("COMMIT")
 
 

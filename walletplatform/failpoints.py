@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from itertools import count
 
 from django.conf import settings
@@ -35,9 +36,10 @@ _armed, _nth = parse(_asked) if _asked and not settings.PRODUCTION else ("", 0)
 _passed = count(1)
 
 
-def fail_point(name: str) -> None:
-    """Die here, without any clean-up, where this is the place that was asked for."""
+def fail_point(name: str, first: Callable[[], object] = lambda: None) -> None:
+    """Die here, without any clean-up, where this is the place that was asked for; do ``first`` before."""
     if name == _armed and next(_passed) == _nth:
+        first()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

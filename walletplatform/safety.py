@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from walletplatform import failpoints
+
 logger = logging.getLogger(__name__)
 
 UNSAFE = """
@@ -47,7 +49,7 @@ def unsafe_settings(connection: BaseDatabaseWrapper) -> list[str]:
         if settings.PRODUCTION:
             cursor.execute("SELECT shift FROM ledger_clock WHERE shift <> '0'")
             found += [f"the platform's clock is shifted by {shift}" for (shift,) in cursor.fetchall()]
-    return found
+    return found + failpoints.refusal()
 
 
 def refuse_to_serve_unsafely() -> None:
