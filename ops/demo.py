@@ -18,6 +18,7 @@ from django.db import connections
 
 from ledger import clock
 from ledger.assets import create_asset
+from ops.demo_aftermath import Aftermath
 from payments.commands import Move
 from payments.engine import execute
 from walletplatform.api.idempotency import fingerprint
@@ -37,6 +38,8 @@ NAMES = [
     "Pia", "Quin", "Rosa", "Sam", "Tia", "Uma", "Vic", "Wes", "Xia", "Yara", "Zoe", "Abel", "Bea", "Cyd", "Dora",
 ]  # fmt: skip
 SCOPES = ["wallets:read", "wallets:write", "payments:read", "payments:write", "treasury:write"]
+# How long a pre-order is held, in seconds.
+LASTS = 5 * 24 * 3600
 # Payments of the same five minutes share a batch, as they would under load.
 STEP = timedelta(minutes=5)
 _NAMESPACE = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -108,13 +111,16 @@ def _moments(chance: random.Random, begin: datetime, end: datetime, payments: in
 
 def _play(chance: random.Random, cast: Cast, moments: list[datetime]) -> Iterator[int]:
     suspended: list[tuple[UUID, Principal]] = []
+    aftermath = Aftermath(chance)
     done = 0
     while done < len(moments):
         step_end = moments[done] + STEP
         upcoming = len([moment for moment in moments[done : done + 40] if moment <= step_end])
         _set_clock(moments[done])
         commands = [_move(chance, cast, done + place, len(moments)) for place in range(upcoming)]
-        execute(commands)
+        outcomes = execute(commands)
+        aftermath.follow(moments[done], commands, outcomes)
+        aftermath.come(moments[done], cast)
         before, done = done, done + upcoming
         # Now and then a wallet is suspended for a while, and somebody tries to pay from it.
         if before // 400 != done // 400:
@@ -134,6 +140,7 @@ def _move(chance: random.Random, cast: Cast, number: int, total: int) -> Move:
             ("topup", cast.shop, None, own["EUR"], chance.randint(500, 8000), "Card top-up"),
             ("transfer", cast.shop, own["EUR"], cast.shop_wallet, chance.randint(150, 4500), "Order"),
             ("transfer", cast.shop, own["EUR"], others["EUR"], chance.randint(100, 2500), "Split the bill"),
+            ("authorization", cast.shop, own["EUR"], cast.shop_wallet, chance.randint(500, 6000), "Pre-order"),
             ("bonus", cast.shop, None, own["PTS"], chance.randint(5, 120), "Points for an order"),
             ("spend", cast.shop, own["PTS"], None, chance.randint(20, 200), "Points redeemed"),
             ("topup", cast.game, None, own["GEM"], chance.choice([100, 250, 600]), "Gem pack"),
@@ -141,7 +148,7 @@ def _move(chance: random.Random, cast: Cast, number: int, total: int) -> Move:
             ("transfer", cast.game, own["GEM"], others["GEM"], chance.randint(1, 60), "Gift"),
             ("transfer", cast.shop, own["EUR"], others["PTS"], 100, "Wrong wallet picked"),
         ],
-        weights=[24, 26, 12, 10, 6, 12, 14, 6, 0.5],
+        weights=[24, 26, 12, 7, 10, 6, 12, 14, 6, 0.5],
     )[0]
     # The first tenth mostly fills wallets, so that the story does not begin with refusals.
     if number < total // 10 and chance.random() < 0.8:
@@ -165,7 +172,8 @@ def _move(chance: random.Random, cast: Cast, number: int, total: int) -> Move:
         receiver_id=receiver,
         amount=value,
         description=words,
-        metadata={"order": str(1000 + number)} if words == "Order" else {},
+        metadata={"order": str(1000 + number)} if words in ("Order", "Pre-order") else {},
+        expires_in=LASTS if kind == "authorization" else 0,
     )
 
 

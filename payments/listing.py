@@ -51,6 +51,14 @@ _ALL = """
        AND p.created_at >= %(since)s AND p.created_at < %(until)s
      ORDER BY p.id DESC LIMIT %(limit)s
 """
+# What came of one payment is never much: its index, then the filters.
+_OF_PARENT = f"""
+    SELECT p.id FROM payments AS p
+     WHERE p.parent_id = %(parent)s AND p.id < %(below)s AND p.id >= %(from_id)s
+       AND p.created_at >= %(since)s AND p.created_at < %(until)s
+       AND p.kind = ANY(%(kinds)s) AND p.status = ANY(%(statuses)s) {_OF_ASSETS}
+     ORDER BY p.id DESC LIMIT %(limit)s
+"""
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _END = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
 _HIGHEST = UUID(int=2**128 - 1)
@@ -65,6 +73,7 @@ class Filters:
     status: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    parent_id: UUID | None = None
     only_posted: bool = False
 
     @property
@@ -90,6 +99,8 @@ def payment_ids(*, principal: Principal, filters: Filters, after: UUID | None, l
         "assets": None if principal.assets is None else sorted(principal.assets),
         "is_user": principal.is_user,
     }
+    if filters.parent_id is not None:
+        return _run(_OF_PARENT, parameters | {"parent": filters.parent_id})
     if filters.wallet_id is not None:
         return _run(_BY_WALLET, parameters | {"sides": [filters.wallet_id]})
     if principal.is_user:

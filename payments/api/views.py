@@ -20,7 +20,7 @@ from payments.models import Payment
 from payments.representation import represent_row
 from payments.visibility import get_payment
 from walletplatform.api.pagination import Page, page_of
-from walletplatform.api.problems import Problem
+from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.query import choice_parameter, id_parameter, time_parameter
 from walletplatform.api.responses import json_response
 from walletplatform.api.schema import KEY_HEADER, PAGED, operation
@@ -30,9 +30,10 @@ from wallets.api.serializers import TransactionAnswer, TransactionPage
 from wallets.api.views import get_wallet
 from wallets.visibility import visible_wallets
 
-FILTER_NAMES = frozenset({"wallet_id", "status", "kind", "created_from", "created_to", "limit", "cursor"})
+FILTER_NAMES = frozenset({"wallet_id", "parent_id", "status", "kind", "created_from", "created_to", "limit", "cursor"})
 FILTER_PARAMETERS = [
     OpenApiParameter("wallet_id", str, description="Sent from or received by this wallet."),
+    OpenApiParameter("parent_id", str, description="What came of this payment: captures, refunds, changes."),
     OpenApiParameter("status", str, enum=Payment.Status.values),
     OpenApiParameter("kind", str, enum=Payment.Kind.values),
     OpenApiParameter("created_from", OpenApiTypes.DATETIME, description="RFC 3339, inclusive."),
@@ -133,6 +134,7 @@ def find_page(request: HttpRequest, principal: Principal, *, only_posted: bool =
     query = request.GET
     given = {
         "wallet_id": id_parameter(query, "wallet_id"),
+        "parent_id": id_parameter(query, "parent_id"),
         "kind": choice_parameter(query, "kind", Payment.Kind.values),
         "status": choice_parameter(query, "status", Payment.Status.values),
         "created_from": time_parameter(query, "created_from"),
@@ -142,11 +144,24 @@ def find_page(request: HttpRequest, principal: Principal, *, only_posted: bool =
     page = page_of(query, principal=principal.id, path=request.path, filters=chosen)
     if "wallet_id" in chosen:
         get_wallet(principal, chosen["wallet_id"])
+    if "parent_id" in chosen:
+        _see_parent(principal, chosen)
     if only_posted and chosen.setdefault("status", "SETTLED") != "SETTLED":
         return page, []
     after = UUID(page.after) if page.after is not None else None
     filters = Filters(**chosen, only_posted=only_posted)
     return page, payment_ids(principal=principal, filters=filters, after=after, limit=page.fetch)
+
+
+def _see_parent(principal: Principal, chosen: dict[str, Any]) -> None:
+    """
+    Refuse the children of a payment that the principal may not see, and filters that contradict each other.
+
+    :raises Problem: ``not_found``, ``validation_error``
+    """
+    if "wallet_id" in chosen:
+        raise invalid("/parent_id", "contradiction", "Filter by a parent or by a wallet, not by both.")
+    get_payment(principal, chosen["parent_id"])
 
 
 def get_transaction(principal: Principal, transaction_id: UUID) -> Transaction:

@@ -186,3 +186,33 @@ def test_a_client_sees_no_payment_of_another_asset_in_its_wallets_list(shop):
     bound = actor("client", assets=frozenset({"EUR"}))
 
     assert pages(bound, f"/payments?wallet_id={euros}", 5) == []
+
+
+def test_what_came_of_a_payment_is_listed_by_its_parent(shop, mallory):
+    ann, bob = shop.wallet(holding="10.00"), shop.wallet()
+    hold = shop.pay(ann, bob, "5.00", capture=False).json()["id"]
+    for _ in range(3):
+        assert shop.post(f"/payments/{hold}/capture", {"amount": "1.00", "final": False}).status_code == 201
+    declined = shop.post(f"/payments/{hold}/capture", {"amount": "9.00"}).json()["payment_id"]
+
+    children = shop.get(f"/payments?parent_id={hold}").json()["data"]
+
+    assert [(child["kind"], child["parent_id"]) for child in children] == [("capture", hold)] * 4
+    assert children[0]["id"] == declined
+    assert [child["id"] for child in shop.get(f"/payments?parent_id={hold}&status=FAILED").json()["data"]] == [declined]
+    posted = shop.get(f"/transactions?parent_id={hold}").json()["data"]
+    assert [one["id"] for one in posted] == [child["id"] for child in children[1:]]
+    assert shop.get(f"/payments?parent_id={hold}&wallet_id={ann}").status_code == 400
+    assert mallory.get(f"/payments?parent_id={hold}").status_code == 404
+
+
+def test_a_hold_that_has_settled_is_no_transaction_but_its_captures_are(shop):
+    ann, bob = shop.wallet(holding="10.00"), shop.wallet()
+    hold = shop.pay(ann, bob, "5.00", capture=False).json()["id"]
+    capture = shop.post(f"/payments/{hold}/capture", {}).json()["id"]
+
+    listed = [one["id"] for one in shop.get(f"/transactions?wallet_id={ann}").json()["data"]]
+
+    assert (capture in listed, hold in listed) == (True, False)
+    assert shop.get(f"/transactions?wallet_id={ann}&kind=authorization").json()["data"] == []
+    assert shop.get(f"/transactions/{hold}").status_code == 404
