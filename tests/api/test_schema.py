@@ -13,7 +13,10 @@ from walletplatform.api.views import ApiView
 MONEY = [
     "/api/v1/payments", "/api/v1/topups", "/api/v1/bonuses", "/api/v1/spends", "/api/v1/payments/batch",
     "/api/v1/payments/captures", "/api/v1/payments/voids",
-    *(f"/api/v1/payments/{{payment_id}}/{verb}" for verb in ("capture", "void", "extend", "reauthorize", "refund", "reverse")),
+    *(
+        f"/api/v1/payments/{{payment_id}}/{verb}"
+        for verb in ("capture", "void", "extend", "reauthorize", "refund", "reverse")
+    ),
 ]  # fmt: skip
 
 
