@@ -52,6 +52,6 @@ def run(started: Arena, count: int, seed: int, progress: Progress, *, disturbed:
 
 if __name__ == "__main__":
     count, seed = [*map(int, sys.argv[1:]), *[50_000, 7][len(sys.argv) - 1 :]]
-    found = prove(count, seed, lambda done: print(f"\r{done} of {count}", end="", flush=True))
+    found = prove(count, seed, lambda done: print(f"\r{done} of {count}", end="", file=sys.stderr, flush=True))
     print("\n".join(["", *found[:20], f"{len(found)} anomalies"]))
     sys.exit(bool(found))
