@@ -15,8 +15,9 @@ PAYMENTS = """
       FROM payments WHERE sender_id = ANY(%s::uuid[]) OR receiver_id = ANY(%s::uuid[])
 """
 EVENTS = """
-    SELECT id, type, subject::text, time, correlation_id FROM outbox_events WHERE id > %s AND type LIKE 'payment.%%'
-     ORDER BY id
+    SELECT o.id, o.type, o.subject::text, o.time, o.correlation_id
+      FROM outbox_events o JOIN payments p ON p.id = o.subject
+     WHERE o.id > %s AND (p.sender_id = ANY(%s::uuid[]) OR p.receiver_id = ANY(%s::uuid[])) ORDER BY o.id
 """
 ENTRIES = """
     SELECT account_id::text, seq, transaction_id::text,
@@ -44,7 +45,7 @@ class Beginning:
         }
         ledger = Ledger(
             payments=payments,
-            events=[EventRow(*row) for row in arena.rows(EVENTS, self.position)],
+            events=[EventRow(*row) for row in arena.rows(EVENTS, self.position, self.wallets, self.wallets)],
             entries=[EntryRow(*row) for row in arena.rows(ENTRIES, list(payments))],
             accounts={row[0]: row[1:] for row in arena.rows(ACCOUNTS, self.wallets)},  # type: ignore[misc]
         )
