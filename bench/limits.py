@@ -41,15 +41,15 @@ def install(folder: Path, wallets: list[UUID]) -> None:
     )
 
 
-def pgbench(script: Path, *, seconds: int, clients: int = 8) -> float:
+def pgbench(script: Path, *, seconds: int, clients: int = 8, database: str = DATABASE) -> float:
     """Return payments a second, by pgbench's own account."""
-    parts = conninfo_to_dict(admin_url(DATABASE))
+    parts = conninfo_to_dict(admin_url(database))
     program = runner(DataDir(script.parent).path).bin / "pgbench"
     done = subprocess.run(
         [str(program), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds), "-f", str(script)],
         env={
             "PGHOST": str(parts["host"]), "PGPORT": str(parts["port"]), "PGUSER": str(parts["user"]),
-            "PGPASSWORD": str(parts["password"]), "PGDATABASE": DATABASE,
+            "PGPASSWORD": str(parts["password"]), "PGDATABASE": database,
         },
         check=True, capture_output=True, text=True,
     )  # fmt: skip

@@ -22,8 +22,9 @@ BEGIN
     END IF;
     body := format('{"id":"%s","kind":"transfer","status":"SETTLED","asset":"%s","amount":"%s",'
         '"sender_wallet_id":"%s","receiver_wallet_id":"%s","description":"","metadata":{},'
-        '"transaction_id":"%s","failure":null,"request_id":"%s","created_at":"%s","effective_at":"%s"}',
-        payment, s.asset, amount, sender, receiver, payment, payment, now, now);
+        '"transaction_id":"%s","parent_id":null,"authorized_amount":null,"captured_amount":"%s",'
+        '"refunded_amount":"0.00","expires_at":null,"failure":null,"request_id":"%s","created_at":"%s","effective_at":"%s"}',
+        payment, s.asset, amount, sender, receiver, payment, amount, payment, now, now);
     INSERT INTO idempotency_keys (principal_id, key, fingerprint, status, body, resource_id, created_at)
         VALUES (client, idempotency, sha256(idempotency::bytea), 201, body::bytea, payment, now);
     INSERT INTO payments (id, kind, status, asset, amount, sender_id, receiver_id, principal_id,

@@ -14,7 +14,7 @@ from django.db import connections
 
 from ledger.assets import create_asset
 from ledger.database import close_money_pool
-from payments.commands import Move
+from payments.commands import Capture, Move
 from payments.engine import execute
 from walletplatform.embedded.roles import prepare_database
 from walletplatform.identity.principal import Principal
@@ -59,4 +59,13 @@ def move(sender: UUID | None, receiver: UUID, amount: str, *, kind: str = "trans
     return Move(
         principal=CLIENT, key=str(key), fingerprint=key.bytes * 2, request_id=key.hex, traceparent="",
         kind=kind, sender_id=sender, receiver_id=receiver, amount=Decimal(amount), description="", metadata={},
+        expires_in=600 if kind == "authorization" else 0,
+    )  # fmt: skip
+
+
+def capture(payment: UUID) -> Capture:
+    key = uuid4()
+    return Capture(
+        principal=CLIENT, key=str(key), fingerprint=key.bytes * 2, request_id=key.hex, traceparent="",
+        payment_id=payment,
     )  # fmt: skip
