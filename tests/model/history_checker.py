@@ -77,6 +77,9 @@ class Verdict:
 def check(history: History) -> Verdict:
     """Return everything that no serial execution explains; nothing where there is one."""
     verdict = Verdict()
+    for operation in history.operations:
+        if operation.status >= 500:
+            verdict.note("server error", f"{operation.verb} {operation.id}: {operation.status} {operation.raw[:300]!r}")
     requests = _requests(history.operations)
     steps = _steps(history, requests, verdict)
     _check_effects(history, requests, steps, verdict)

@@ -44,8 +44,8 @@ class Reply:
 
     @property
     def is_final(self) -> bool:
-        """Whether the same request could not come to another answer."""
-        return self.status not in RETRYABLE and b'"idempotency_in_progress"' not in self.body and self.status != 500
+        """Whether there is no use in asking again. A 500 is final too: it is a bug, which no fault excuses."""
+        return self.status not in RETRYABLE and b'"idempotency_in_progress"' not in self.body
 
     def says(self, header: str) -> bool:
         return f"\r\n{header.lower()}:".encode() in self.head.lower()
