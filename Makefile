@@ -11,7 +11,7 @@ SHELL := bash
 export PORT DATA_DIR OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench mutate up down lint check clean
+.PHONY: help run test bench prove mutate up down lint check clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,9 @@ test: .venv/development ## run the tests on services of their own (ARGS="-k name
 
 bench: .venv/runtime ## measure limits, engine and API; table and build/bench.json (OUT=file)
 	@exec $(EMBEDDED) bench $(ARGS)
+
+prove: .venv/development ## try the promises by count and seed, with faults: docs/proof.md (ARGS=--short)
+	@$(IN) -W ignore -m tests.model $(ARGS)
 
 mutate: .venv/mutation ## change the code of decisions and keys in every small way: the tests must notice
 	@rm -rf mutants

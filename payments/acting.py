@@ -27,7 +27,9 @@ def draft_act(state: State, command: Act) -> Draft | Refusal:
     if isinstance(asked, Refusal):
         return asked
     if isinstance(command, (Refund, Reverse)):
-        sender, receiver = receiver, sender
+        # Of a payment that failed because its sides hold different assets, nothing can go back.
+        if receiver.asset == parent.asset:
+            sender, receiver = receiver, sender
         amount = asked or parent.captured - parent.refunded_amount
     else:
         amount = asked or parent.held

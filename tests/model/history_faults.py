@@ -15,11 +15,17 @@ PAUSE = 2.0
 
 
 @contextmanager
-def faults(arena: Arena, *, seed: int, pause: float = PAUSE) -> Iterator[Counter[str]]:
-    """Do one thing after the other to the platform, at random, until the clients are done; counts them."""
+def faults(arena: Arena, *, seed: int, pause: float = PAUSE, clock: bool = False) -> Iterator[Counter[str]]:
+    """
+    Do one thing after the other to the platform, at random, until the clients are done; counts them.
+
+    With ``clock`` the platform's clock is set forward and back too, by up to half a minute.
+    """
     done: Counter[str] = Counter()
     ended = threading.Event()
     kinds = {"web workers killed": arena.kill_a_worker, "PostgreSQL killed": arena.kill_postgres}
+    if clock:
+        kinds["clock set"] = lambda: arena.set_clock(Random().uniform(-30, 30))
 
     def disturb() -> None:
         chance = Random(seed)

@@ -169,6 +169,11 @@ class Arena:
             psutil.Process(postgres.pid()).kill()
         postgres.start()
 
+    def set_clock(self, seconds: float) -> None:
+        """Shift the platform's clock, as only the owner may."""
+        with self.session() as session:
+            session.execute("UPDATE ledger_clock SET shift = make_interval(secs => %s)", (seconds,))
+
     def flush_redis(self) -> None:
         valkey = self.platform.services.valkey
         assert valkey is not None

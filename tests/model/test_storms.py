@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.model import history_proof, storms_crowd, storms_duplicates, storms_expiry, storms_kills, storms_pairs
+from tests.model import (
+    history_proof,
+    over_http,
+    storms_crowd,
+    storms_duplicates,
+    storms_expiry,
+    storms_kills,
+    storms_pairs,
+)
 from tests.model.failpoints_endpoints import ENDPOINTS, forgotten
 from tests.model.failpoints_proof import run as die
 from tests.model.history_platform import Arena, arena
@@ -61,3 +69,7 @@ def test_a_death_on_the_money_path_leaves_one_effect(started):
 
 def test_postgresql_killed_under_load_loses_nothing(started):
     assert storms_kills.run(started, 3, 1, quietly) == []
+
+
+def test_random_requests_over_http_are_answered_as_the_model_says(started):
+    assert over_http.run(started, 240, 1, quietly, disturbed=False) == []

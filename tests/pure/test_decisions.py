@@ -590,3 +590,11 @@ def test_stored_bytes_are_json_without_surprises(world):
     outcome = only(world.do(move("1.00", description='"quoted" \u2028 text')))
 
     assert orjson.loads(outcome.body)["description"] == '"quoted" \u2028 text'
+
+
+def test_a_refund_of_what_failed_between_two_assets_is_kept_in_the_asset_that_was_asked_for(world):
+    failed = UUID(body(only(world.do(move("5.00", receiver=GEM))))["payment_id"])
+
+    for verb in (Refund, Reverse):
+        refused(world, act(verb, failed), current_state="FAILED")
+        assert world.plan.payments[0][3:7] == ("EUR", 500, ANN, GEM)
