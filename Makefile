@@ -11,10 +11,10 @@ SHELL := bash
 export PORT DATA_DIR OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench prove mutate up down lint check clean
+.PHONY: help run test bench prove prove-break mutate up down lint check clean
 
 help: ## show this help
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 run: .venv/runtime ## set up and serve: console, API, worker, beat (PORT=8000 DATA_DIR=var)
 	@exec $(EMBEDDED) run
@@ -27,6 +27,9 @@ bench: .venv/runtime ## measure limits, engine and API; table and build/bench.js
 
 prove: .venv/development ## try the promises by count and seed, with faults: docs/proof.md (ARGS=--short)
 	@$(IN) -W ignore -m tests.model $(ARGS)
+
+prove-break: .venv/development ## plant bugs in a copy: each must turn the tests red: docs/proof-break.md (ARGS=name)
+	@$(IN) -W ignore -m tests.model.breaks_run $(ARGS)
 
 mutate: .venv/mutation ## change the code of decisions and keys in every small way: the tests must notice
 	@rm -rf mutants

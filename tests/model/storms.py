@@ -10,9 +10,9 @@ from tests.model import storms_crowd, storms_duplicates, storms_expiry, storms_k
 STORMS = {
     "duplicates": (storms_duplicates.prove, 10_000),
     "expiry": (storms_expiry.prove, 10_000),
-    "pairs": (storms_pairs.prove, 2_700),
+    "pairs": (storms_pairs.prove, 3_000),
     "kills": (storms_kills.prove, 50),
-    "crowd": (storms_crowd.prove, 4_000),
+    "crowd": (storms_crowd.prove, 20_000),
 }
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def prove(count: int, seed: int, progress: Progress) -> list[str]:
 
 def run(started: Arena, count: int, progress: Progress, *, compare: bool) -> list[str]:
     """
-    Send ``count`` payments from one wallet in each round; return what was answered otherwise.
+    Send ``count`` payments from one wallet, in rounds; return what was answered otherwise.
 
     With ``compare``, rounds of fewer clients lie between, and the crowd must not be slower by a fifth.
     """
@@ -33,7 +33,7 @@ def run(started: Arena, count: int, progress: Progress, *, compare: bool) -> lis
     statuses: Counter[int] = Counter()
     for number in range(ROUNDS):
         for clients in (FEWER, CLIENTS) if compare else (CLIENTS,):
-            replies, seconds = _crowd(started, wallets, clients, count)
+            replies, seconds = _crowd(started, wallets, clients, count // ROUNDS)
             rates[clients].append(sum(reply.status == 201 for reply in replies) / seconds)
             if clients == CLIENTS:
                 found += [str(reply)[:300] for reply in replies if not _is_right(reply)]

@@ -1,0 +1,176 @@
+"""Planted bugs in the code of the money path: what is taken away, and the tests that must notice."""
+
+from __future__ import annotations
+
+from tests.model.breaks import Break, Patch
+
+PAYMENTS = "tests/payments"
+ACTING, MOVING, EFFECTS = "payments/acting.py", "payments/moving.py", "payments/effects.py"
+DECIDING, BUNDLES, GROUPING = "payments/deciding.py", "payments/bundles.py", "payments/grouping.py"
+ENGINE, KEYS, ACCOUNTS = "payments/engine.py", "ledger/idempotency.py", "ledger/accounts.py"
+LOCKS, HOLDS, REFUNDS = "tests/model/test_locks.py", f"{PAYMENTS}/test_holds.py", f"{PAYMENTS}/test_refunds.py"
+IDEMPOTENCY, BATCH = f"{PAYMENTS}/test_idempotency.py", f"{PAYMENTS}/test_batch.py"
+CONCURRENCY, REFUSALS = f"{PAYMENTS}/test_concurrency.py", f"{PAYMENTS}/test_refusals.py"
+STATES, GROUPS, DRY = f"{PAYMENTS}/test_states.py", f"{PAYMENTS}/test_grouping.py", f"{PAYMENTS}/test_dry_runs.py"
+ONE_STEP, STORMS = f"{PAYMENTS}/test_one_step.py", "tests/model/test_storms.py"
+PURE = "tests/pure"
+MATRIX, FAILPOINTS = "tests/api/test_authorization.py", "tests/model/test_failpoints.py"
+
+
+def _take(name: str, taken: str, test: str | tuple[str, ...], file: str, old: str, new: str = "") -> Break:
+    return Break(name, taken, (test,) if isinstance(test, str) else test, (Patch(file, old, new),))
+
+
+IN_LOCKS = [
+    _take("row lock", "wallets are read without being locked", (LOCKS, CONCURRENCY), ACCOUNTS,
+          "\n       FOR NO KEY UPDATE OF a\n", "\n"),
+    _take("lock order", "wallets are locked in any order", LOCKS, ACCOUNTS,
+          "ORDER BY a.id\n", "ORDER BY md5(a.id::text || clock_timestamp()::text)\n"),
+    Break("check-then-act debit", "the balance is read before the lock is had", (LOCKS,), (
+        Patch(ACCOUNTS, "a.balance, a.held, a.min", "before.balance, before.held, a.min"),
+        Patch(ACCOUNTS, "FROM accounts AS a JOIN",
+              "FROM accounts AS a JOIN accounts AS before ON before.id = a.id JOIN"),
+    )),
+    Break("payment read before the lock", "what is acted on is read before the lock is had", (LOCKS,), (
+        Patch(ENGINE, "            locked = connection",
+              "            acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))\n"
+              "            locked = connection"),
+        Patch(ENGINE, "                acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))\n"),
+    )),
+    _take("clock of the accounts", "bookings follow the clock only, also backwards", LOCKS, ENGINE,
+          "now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])", "now = now"),
+    _take("retries", "a deadlock or serialization failure is not tried again", CONCURRENCY, ENGINE,
+          "TRIES = 3", "TRIES = 1"),
+    _take("durable answers", "COMMIT is answered before it is on disk", (STORMS, "-k", "postgresql_killed"), ENGINE,
+          '            connection.execute("COMMIT")\n',
+          '            connection.execute("SET LOCAL synchronous_commit = off")\n'
+          '            connection.execute("COMMIT")\n'),
+    _take("commit", "what was written is never committed", ONE_STEP, ENGINE,
+          '            connection.execute("COMMIT")\n', '            connection.execute("ROLLBACK")\n'),
+]  # fmt: skip
+
+IN_KEYS = [
+    _take("key claim", "copies of a request do not wait for the first", CONCURRENCY, KEYS,
+          "pg_advisory_xact_lock(claim)", "claim"),
+    _take("key lookup", "keys in use are not found (dedup off)", IDEMPOTENCY, KEYS,
+          "AND k.principal_id = wanted.principal_id\n", "AND k.principal_id = wanted.principal_id AND false\n"),
+    _take("replay", "a stored answer is not given again", IDEMPOTENCY, DECIDING,
+          "stored = state.keys.get(command.scoped_key) if command.keeps_key else None", "stored = None"),
+    _take("fingerprint check", "a key answers other requests too", IDEMPOTENCY, DECIDING,
+          "if stored.fingerprint != command.fingerprint:", "if False:"),
+    _take("key of its principal", "an equal key of another caller is the same key", IDEMPOTENCY, "payments/commands.py",
+          "return self.principal.id, self.key", "return UUID(int=0), self.key"),
+    _take("keys within a batch", "a key that comes twice in a batch pays twice", (GROUPS, BATCH, PURE), DECIDING,
+          "    if command.keeps_key:\n", "    if False:\n"),
+    _take("stored keys", "answers are not kept under their keys", IDEMPOTENCY, "payments/recording.py",
+          "    if command.keeps_key:\n", "    if False:\n"),
+    _take("canonical fingerprint", "the order of members makes another request", IDEMPOTENCY,
+          "walletplatform/api/idempotency.py", ", option=orjson.OPT_SORT_KEYS", ""),
+]  # fmt: skip
+
+IN_RULES = [
+    _take("funds", "nobody asks whether the money is there", REFUSALS, MOVING,
+          "    if account.covers(amount):\n        return None\n", "    if account:\n        return None\n"),
+    _take("floor", "an account covers any amount", (REFUSALS, CONCURRENCY), ACCOUNTS,
+          "return self.min_available is None or self.available - amount >= self.min_available", "return True"),
+    _take("held is not available", "what is held can be spent", HOLDS, ACCOUNTS,
+          "return self.balance - self.held", "return self.balance"),
+    _take("overflow", "a balance may outgrow its type", (ONE_STEP, PURE), MOVING,
+          "if draft.receiver.balance + draft.amount > MAX_BALANCE or", "if False and"),
+    _take("status of a wallet", "wallets that are not ACTIVE pay and are paid", REFUSALS, MOVING,
+          "        if not account.open:\n", "        if False:\n"),
+    _take("own wallets only", "an end user pays from anybody's wallet", REFUSALS, MOVING,
+          "if principal.is_user and wallet.user_id != principal.id and (debited or not account.open):", "if False:"),
+    _take("assets of a client", "a client moves assets that are not its own", REFUSALS, MOVING,
+          " or not principal.sees_asset(account.asset)", ""),
+    _take("assets of a client, acting", "a client acts on payments of other assets", HOLDS, ACTING,
+          " or not command.principal.sees_asset(parent.asset)", ""),
+    _take("visibility", "an end user sees everybody's wallets", "tests/wallets", "wallets/visibility.py",
+          "    if principal.is_user:\n", "    if False:\n"),
+    _take("same wallet", "a wallet pays itself", REFUSALS, MOVING, "if sender.id == receiver.id:", "if False:"),
+    _take("scopes", "a token may do anything", MATRIX, "walletplatform/api/views.py",
+          "if scope is not None and scope not in self.principal.scopes:", "if False:"),
+    _take("verbs are for clients", "an end user captures and refunds", MATRIX, "payments/api/money.py",
+          "        if self.principal.is_user:\n", "        if False:\n"),
+    _take("backdating scope", "anybody books into the past", DRY, "payments/api/moving.py",
+          'if "effective_at" in fields and', "if False and"),
+    _take("no future", "a payment may happen tomorrow", DRY, MOVING,
+          "if command.effective_at is not None and command.effective_at > state.now:", "if False:"),
+    _take("dry run", "a dry run is carried out", DRY, ENGINE, "if plan.is_empty or self.dry_run:", "if plan.is_empty:"),
+]  # fmt: skip
+
+IN_HOLDS = [
+    _take("holding", "an authorization holds nothing", HOLDS, EFFECTS,
+          "    plan.journal.hold(draft.sender, draft.amount)\n", ""),
+    _take("expiry at capture", "an authorization lasts until the sweep comes", HOLDS, "payments/state.py",
+          'return "EXPIRED" if overdue else self.status', "return self.status"),
+    _take("expiry by the clock", "the sweep ends holds that are not due", PURE, EFFECTS,
+          ' and payment.status_at(state.now) == "EXPIRED":', ":"),
+    _take("captured amount", "more is captured than is held", HOLDS, ACTING,
+          "if draft.amount > parent.held:", "if False:"),
+    _take("captures counted", "captures are not counted", HOLDS, EFFECTS,
+          "    parent.captured_amount += draft.amount\n", ""),
+    _take("rest released", "a final capture keeps the rest held", HOLDS, EFFECTS,
+          "        plan.journal.hold(draft.sender, -parent.held)\n", ""),
+    _take("void releases", "a void or an expiry keeps the amount held", HOLDS, EFFECTS,
+          "    plan.journal.hold(state.accounts[payment.sender_id], -payment.held)\n", ""),
+    _take("state before a verb", "what has ended is captured, voided, extended again", STATES, ACTING,
+          'if status != "AUTHORIZED":', "if False:"),
+    _take("funds for a raise", "a raise holds what is not there", HOLDS, ACTING,
+          "short_of_funds(draft.sender, more)", "None"),
+    _take("never shorter", "an extension shortens", HOLDS, ACTING,
+          "if state.now + timedelta(seconds=command.expires_in) < parent.expires_at:", "if False:"),
+    _take("refund limit", "more is refunded than was captured", REFUNDS, ACTING,
+          "if refundable == 0 or draft.amount > refundable:", "if False:"),
+    _take("refunds counted", "refunds are not counted", REFUNDS, EFFECTS,
+          "    parent.refunded_amount += draft.amount\n", ""),
+    _take("reversal once", "what was refunded is reversed too", REFUNDS, ACTING,
+          "if parent.refunded_amount:", "if False:"),
+]  # fmt: skip
+
+IN_BATCHES = [
+    _take("atomic batch", "a batch that is all or none is carried out in part", BATCH, BUNDLES,
+          "if bundle.atomic and outcome.status >= 400:", "if False:"),
+    _take("links", "an item is executed although its predecessor failed", BATCH, BUNDLES,
+          "if after is not None and outcomes[after].status >= 400:", "if False:"),
+    _take("key of a batch", "a batch's own key does not replay it", BATCH, BUNDLES,
+          "    if replayed is not None:\n        return (replayed, []), plan\n", ""),
+    _take("fingerprint of an item", "an item of a batch is another request than alone", BATCH,
+          "payments/api/batching.py",
+          'fingerprint("POST", SINGLE[kind][0], alone)', 'fingerprint("POST", "/batch", alone)'),
+    _take("queue bound", "the queue grows without end", GROUPS, GROUPING,
+          "if len(self.waiting) >= self.capacity:", "if False:"),
+    _take("deadline", "what nobody waits for any more is executed", GROUPS, GROUPING,
+          "if waiter.begun or monotonic() >= waiter.until:", "if False:"),
+    _take("isolation of a failing payment", "an error of one payment is an error of its whole batch", GROUPS, GROUPING,
+          "            self._aside(batch, type(error).__name__)\n",
+          "            for waiter in batch:\n                waiter.fail(error)\n"),
+    _take("isolation of a locked wallet", "who shares a batch with a locked wallet is refused", GROUPS, GROUPING,
+          "                self._without_locked(batch, problem.code)\n",
+          "                for waiter in batch:\n                    waiter.fail(problem)\n"),
+]  # fmt: skip
+
+IN_READING = [
+    _take("events", "payments are not told", ONE_STEP, "payments/recording.py",
+          "    plan.facts.append(\n", "    [].append(\n"),
+    Break("stale reads", "balances are read from a cache of 300 ms", (STORMS, "-k", "concurrent_history"), (
+        Patch("wallets/api/history.py", 'AHEAD = "That', 'CACHE: dict[Any, Any] = {}\nAHEAD = "That'),
+        Patch("wallets/api/history.py",
+              '        moment = time_parameter(request.GET, "at")\n'
+              "        wallet = get_wallet(self.principal, wallet_id)\n",
+              '        moment = time_parameter(request.GET, "at")\n'
+              "        from time import monotonic\n"
+              "        kept = CACHE.get(wallet_id)\n"
+              "        if kept is None or kept[0] < monotonic() - 0.3:\n"
+              "            CACHE[wallet_id] = kept = monotonic(), get_wallet(self.principal, wallet_id)\n"
+              "        wallet = kept[1]\n"),
+    )),
+    _take("fail points in production", "a process with a fail point serves production", FAILPOINTS,
+          "walletplatform/safety.py", "return found + failpoints.refusal()", "return found"),
+    _take("fail points off in production", "a fail point is armed in production", FAILPOINTS,
+          "walletplatform/failpoints.py", "if _asked and not settings.PRODUCTION else", "if _asked else"),
+]  # fmt: skip
+
+
+def breaks() -> list[Break]:
+    return [*IN_LOCKS, *IN_KEYS, *IN_RULES, *IN_HOLDS, *IN_BATCHES, *IN_READING]
