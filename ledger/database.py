@@ -25,6 +25,26 @@ def money_pool() -> MoneyPool:
     return _open_pool(os.getpid(), settings.DATABASES["default"]["NAME"])
 
 
+def epoch() -> str:
+    """
+    Return which history the database is on: its identity and timeline, as the latest connection found it.
+
+    A restore to an earlier moment, or a failover, begins a new timeline.
+    """
+    return _epoch[0] if _epoch else ""
+
+
+def _note_epoch(connection: Connection[tuple[Any, ...]]) -> None:
+    row = connection.execute(
+        "SELECT system_identifier || ':' || timeline_id FROM pg_control_system(), pg_control_checkpoint()"
+    ).fetchone()
+    assert row is not None
+    _epoch[:] = [str(row[0])]
+
+
+_epoch: list[str] = []
+
+
 def close_money_pool() -> None:
     """Close this process's pool; the next use opens one by the settings as they are then."""
     money_pool().close()
@@ -59,6 +79,7 @@ def _open_pool(pid: int, database: str) -> MoneyPool:
         conninfo(),
         # Raw: with $1 placeholders (see ``numbered``) psycopg has nothing to rewrite at each execution.
         kwargs={"autocommit": True, "prepare_threshold": 0, "cursor_factory": RawCursor},
+        configure=_note_epoch,
         min_size=1,
         max_size=settings.MONEY_POOL_SIZE,
         timeout=2,

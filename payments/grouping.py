@@ -22,11 +22,15 @@ from time import monotonic
 import psycopg
 from django.conf import settings
 
+from ledger.database import epoch
 from payments.commands import Command
 from payments.engine import execute
 from payments.locked import places_locked
 from payments.state import Outcome
+from payments.statements import wallet_ids
 from walletplatform.api.problems import Problem
+from walletplatform.cache import replays
+from walletplatform.cache.turns import turn
 from walletplatform.observability import metrics
 
 logger = logging.getLogger(__name__)
@@ -47,7 +51,8 @@ def submit(command: Command) -> Outcome:
         ``outcome_unknown`` where it had begun by then
     """
     if not settings.GROUP_COMMIT:
-        return execute([command])[0]
+        with turn(wallet_ids(command)):
+            return execute([command])[0]
     return _group_of(os.getpid()).submit(command)
 
 
@@ -147,6 +152,7 @@ class Group:
         return True
 
     def _flush(self, batch: Sequence[_Waiter], *, again: bool = False) -> None:
+        batch = batch if again else self._answer_known(batch)
         if not batch:
             return
         commands = [waiter.command for waiter in batch]
@@ -166,6 +172,30 @@ class Group:
         else:
             for waiter, outcome in zip(batch, outcomes, strict=True):
                 waiter.answer(outcome)
+            self._remember(batch)
+
+    def _answer_known(self, batch: Sequence[_Waiter]) -> list[_Waiter]:
+        """Answer from Redis what was answered before, byte for byte; return the others."""
+        known = replays.recall([waiter.command.scoped_key for waiter in batch], epoch=epoch())
+        rest = []
+        for waiter in batch:
+            fingerprint, status, body = known.get(waiter.command.scoped_key, (b"", 0, b""))
+            if fingerprint == waiter.command.fingerprint:
+                metrics.REPLAYS.inc()
+                waiter.answer(Outcome(status, body, "replayed", replayed=True))
+            else:
+                rest.append(waiter)
+        return rest
+
+    def _remember(self, batch: Sequence[_Waiter]) -> None:
+        """Let Redis know what was kept under its key: successes and declines, committed by now."""
+        kept = [
+            (waiter.command.scoped_key, (waiter.command.fingerprint, outcome.status, outcome.body))
+            for waiter in batch
+            if (outcome := waiter.outcome) is not None and outcome.is_kept
+        ]
+        if kept:
+            replays.remember(kept, epoch=epoch())
 
     def _without_locked(self, batch: Sequence[_Waiter], reason: str) -> None:
         """Put those aside whose wallets somebody holds, and try the others again."""

@@ -13,6 +13,7 @@ from ledger.accounts import AccountState
 from ledger.idempotency import KeysInUse
 from ledger.posting import Journal
 from payments.commands import ONE_STEP
+from walletplatform.api.problems import CATALOGUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ class Outcome:
     body: bytes
     code: str
     replayed: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is stored under its key: a success, or a decline."""
+        return self.status < 300 or (self.code in CATALOGUE and CATALOGUE[self.code].outcome == "declined")
 
 
 @dataclass(frozen=True, slots=True)

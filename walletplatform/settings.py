@@ -133,6 +133,10 @@ GROUP_COMMIT = env.bool("GROUP_COMMIT", default=True)
 GROUP_QUEUE_SIZE = env.int("GROUP_QUEUE_SIZE", default=500)
 GROUP_DEADLINE = env.float("GROUP_DEADLINE", default=10.0)
 
+# Requests a second: of each principal, and for tokens from each address.
+RATE_LIMIT = env.int("RATE_LIMIT", default=5000)
+TOKEN_RATE_LIMIT = env.int("TOKEN_RATE_LIMIT", default=50)
+
 REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
@@ -219,6 +223,7 @@ UNFOLD = {
     "SITE_HEADER": "Wallet platform",
     "SITE_SYMBOL": "account_balance_wallet",
     "SHOW_HISTORY": False,
+    "DASHBOARD_CALLBACK": "ops.dashboard.dashboard",
     "STYLES": [lambda request: static("ops/console.css")],
     "SIDEBAR": {
         "navigation": [

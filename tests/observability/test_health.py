@@ -19,10 +19,12 @@ def other_connection():
 
     def change(**settings):
         connection.close()
+        connection.close_pool()
         connection.settings_dict.update(settings)
 
     yield change
     connection.close()
+    connection.close_pool()
     connection.settings_dict.update(kept)
 
 

@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ledger.models import Entry
+from ops.dashboard import NAME
 from tests.money import snapshot
+from walletplatform.cache.redis import ask
 from walletplatform.identity.models import User
 
 MODELS = ["ledger_asset", "ledger_account", "ledger_transaction", "ledger_entry", "wallets_wallet", "payments_payment"]
@@ -121,3 +123,24 @@ def test_markup_of_a_customer_is_shown_as_text(console, shop):
 
     assert "<script>alert(1)</script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_the_first_page_tells_what_is_in_wallets_and_how_old_that_is(console, shop, rare_asset):
+    ask("dashboard", lambda redis: redis.delete(NAME), None)
+    shop.wallet(rare_asset, holding="12.50")
+
+    first = console.get("/admin/").content.decode()
+    shop.wallet(rare_asset, holding="1.00")
+    second = console.get("/admin/").content.decode()
+
+    assert f"12.50 {rare_asset}" in first
+    assert f"12.50 {rare_asset}" in second
+    assert "s ago" in second
+
+
+@pytest.mark.parametrize("stored", [b"", b"x", b"[1]", b"[9999999999, []]", b'{"a": 1}'])
+def test_the_first_page_does_not_believe_what_is_malformed_or_from_the_future(console, shop, rare_asset, stored):
+    ask("dashboard", lambda redis: redis.set(NAME, stored), None)
+    shop.wallet(rare_asset, holding="12.50")
+
+    assert f"12.50 {rare_asset}" in console.get("/admin/").content.decode()

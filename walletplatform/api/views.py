@@ -12,6 +12,7 @@ import re
 from typing import Any, ClassVar
 
 import psycopg
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.http import parse_header_parameters
@@ -20,12 +21,14 @@ from rest_framework.views import APIView
 from walletplatform.api import strict_json
 from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.responses import problem_response
+from walletplatform.cache.limits import RateLimit
 from walletplatform.identity.principal import Principal
 from walletplatform.identity.tokens import bearer
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024
+_PRINCIPALS = RateLimit("principal", settings.RATE_LIMIT)
 _NEVER = re.compile(r"q\s*=\s*0(\.0*)?")
 # What psycopg says where there was no connection yet, so that nothing can have been executed.
 _NOT_CONNECTED = ("connection failed", "failed to resolve host", "connection timeout", "couldn't get a connection")
@@ -53,6 +56,7 @@ class ApiView(APIView):
             if not self.public:
                 self.principal = request.principal = bearer(request)  # type: ignore[attr-defined]
                 self._check_scope(request)
+                _PRINCIPALS.take(str(self.principal.id))
             self._check_query(request)
             response: HttpResponseBase = handler(request, *args, **kwargs)
         except Problem as problem:

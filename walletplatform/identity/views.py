@@ -16,6 +16,7 @@ from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.responses import json_response
 from walletplatform.api.schema import operation
 from walletplatform.api.views import ApiView
+from walletplatform.cache.limits import RateLimit
 from walletplatform.identity.models import Client, User
 from walletplatform.identity.principal import Principal
 from walletplatform.identity.scopes import END_USER_SCOPES
@@ -47,6 +48,7 @@ class TokenAnswer(StrictSerializer):
     refresh_token = TextField(allow_null=True)
 
 
+TOKENS = RateLimit("tokens", settings.TOKEN_RATE_LIMIT)
 CLIENT_TOKEN, PERSON_TOKEN = ClientTokenRequest(), PersonTokenRequest()
 REFRESH, USER_TOKEN = RefreshRequest(), UserTokenRequest()
 
@@ -67,6 +69,7 @@ class TokenView(ApiView):
         example={"client_id": "3f0e4d6a-8c1f-4f0e-9d5e-0d9b0a1c2d3e", "client_secret": "…"},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
+        TOKENS.take(request.META.get("REMOTE_ADDR", ""))
         body = self.body(request)
         if isinstance(body, dict) and "username" in body:
             return _answer(_person(request, **validated(PERSON_TOKEN, body)))

@@ -32,6 +32,9 @@ _PHASES = Histogram("wallet_money_seconds", "The money path by phase.", ["phase"
 GROUP_QUEUED = Histogram("wallet_group_queue_seconds", "Waiting for a batch to begin.", buckets=_SECONDS)
 GROUP_WAITING = Gauge("wallet_group_waiting", "Payments left waiting as a batch begins.", multiprocess_mode="livesum")
 GROUP_ASIDE = Counter("wallet_group_aside", "Payments taken out of their batch, to go alone.", ["reason"])
+REDIS = Counter("wallet_redis_calls", "Calls of Redis by use: answered, failed, skipped.", ["use", "result"])
+REDIS_OPEN = Gauge("wallet_redis_breaker_open", "Processes that leave Redis alone.", multiprocess_mode="livesum")
+REPLAYS = Counter("wallet_replays", "Repeated requests answered from Redis.")
 POOL = Gauge("wallet_pool_connections", "Money-path connections.", ["state"], multiprocess_mode="livesum")
 
 
