@@ -14,7 +14,7 @@ export PORT DATA_DIR OUT
 .PHONY: help run test bench prove prove-break mutate up down lint check clean
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: .venv/runtime ## set up and serve: console, API, worker, beat (PORT=8000 DATA_DIR=var)
 	@exec $(EMBEDDED) run

@@ -19,7 +19,6 @@ from walletplatform.api.problems import Problem
 from walletplatform.cache import limits, redis, replays, turns
 from walletplatform.observability import metrics
 
-
 LISTENER = """
 import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
