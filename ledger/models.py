@@ -110,6 +110,14 @@ class Transaction(models.Model):
             models.CheckConstraint(condition=Q(effective_at__lte=F("booked_at")), name="transactions_effective_at"),
             models.UniqueConstraint(fields=["id", "entry_count"], name="transactions_id_entry_count"),
         ]
+        # Only what was booked later than it happened: ledger.effective.
+        indexes = [
+            models.Index(
+                fields=["effective_at", "booked_at"],
+                condition=Q(effective_at__lt=F("booked_at")),
+                name="transactions_backdated",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.balances import Span, balance_after
+from ledger.effective import EffectiveSpan
 from ledger.money import to_text
 from ledger.representation import represent_entry
 from walletplatform.api.times import time_text
@@ -20,43 +22,73 @@ COLUMNS = [
 _CHUNK = 2_000
 
 
-def lines(wallet: Wallet, span: Span) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a span in order, fetched in chunks: entries never change, so no snapshot."""
-    seq = span.first_seq
-    while seq < span.last_seq:
-        for entry in span.entries.filter(seq__gt=seq)[:_CHUNK]:
-            yield represent_entry(entry, scale=wallet.asset.scale)
-            seq = entry.seq
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A wallet's statement by booked time, or by effective time where ``effective`` is given."""
+
+    wallet: Wallet
+    booked: Span
+    effective: EffectiveSpan | None = None
+
+    @property
+    def most_entries(self) -> int:
+        if self.effective is not None:
+            return self.effective.most_entries
+        return self.booked.last_seq - self.booked.first_seq
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the statement as JSON members, with all its entries."""
+        return self._head() | {"entries": list(self._lines())}
+
+    def as_csv(self) -> Iterator[str]:
+        """Yield the statement as CSV (RFC 4180): an opening line, the entries, a closing line."""
+        head = self._head()
+        writer = csv.writer(_Echo(), lineterminator="\r\n")
+        yield writer.writerow(COLUMNS)
+        yield writer.writerow(["", head["from"], "", "", "opening", "", "", head["opening_balance"]])
+        for line in self._lines():
+            yield writer.writerow([line[column] for column in COLUMNS])
+        yield writer.writerow(["", head["to"], "", "", "closing", "", "", head["closing_balance"]])
+
+    def _head(self) -> dict[str, Any]:
+        scale, span = self.wallet.asset.scale, self.booked
+        since, until = span.opened_at, span.until
+        if self.effective is not None:
+            since, until = self.effective.since or since, self.effective.until
+            opening, closing = self.effective.opening, self.effective.closing
+        else:
+            opening = balance_after(account_id=span.account_id, seq=span.first_seq)
+            closing = balance_after(account_id=span.account_id, seq=span.last_seq)
+        return {
+            "wallet_id": self.wallet.pk,
+            "asset": self.wallet.asset_id,
+            "by": "effective" if self.effective else "booked",
+            "from": time_text(since),
+            "to": time_text(until),
+            "opening_balance": to_text(opening, scale),
+            "closing_balance": to_text(closing, scale),
+        }
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Yield the entries in order, fetched in chunks: entries never change, so no snapshot."""
+        scale = self.wallet.asset.scale
+        if self.effective is not None:
+            yield from _running(self.effective, scale)
+            return
+        seq = self.booked.first_seq
+        while seq < self.booked.last_seq:
+            for entry in self.booked.entries.filter(seq__gt=seq)[:_CHUNK]:
+                yield represent_entry(entry, scale=scale)
+                seq = entry.seq
 
 
-def statement(wallet: Wallet, span: Span) -> dict[str, Any]:
-    """Return the statement as JSON members, with all its entries."""
-    return _head(wallet, span) | {"entries": list(lines(wallet, span))}
-
-
-def csv_lines(wallet: Wallet, span: Span) -> Iterator[str]:
-    """Yield the statement as CSV (RFC 4180): an opening line, the entries, a closing line."""
-    head = _head(wallet, span)
-    writer = csv.writer(_Echo(), lineterminator="\r\n")
-    yield writer.writerow(COLUMNS)
-    yield writer.writerow(["", head["from"], "", "", "opening", "", "", head["opening_balance"]])
-    for line in lines(wallet, span):
-        yield writer.writerow([line[column] for column in COLUMNS])
-    yield writer.writerow(["", head["to"], "", "", "closing", "", "", head["closing_balance"]])
-
-
-def _head(wallet: Wallet, span: Span) -> dict[str, Any]:
-    scale = wallet.asset.scale
-    opening = balance_after(account_id=span.account_id, seq=span.first_seq)
-    closing = balance_after(account_id=span.account_id, seq=span.last_seq)
-    return {
-        "wallet_id": wallet.pk,
-        "asset": wallet.asset_id,
-        "from": time_text(span.opened_at),
-        "to": time_text(span.until),
-        "opening_balance": to_text(opening, scale),
-        "closing_balance": to_text(closing, scale),
-    }
+def _running(span: EffectiveSpan, scale: int) -> Iterator[dict[str, Any]]:
+    """Entries with the balances that they lead to in the order of effective time."""
+    balance = span.opening
+    for entry in span.entries():
+        before, balance = balance, balance + entry.balance_after - entry.balance_before
+        shown = {"balance_before": to_text(before, scale), "balance_after": to_text(balance, scale)}
+        yield represent_entry(entry, scale=scale) | shown
 
 
 class _Echo:

@@ -12,6 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from ledger.balances import MomentNotReached, balance_at, span
+from ledger.effective import balance_effective_at, effective_span
 from ledger.models import Entry
 from ledger.money import to_text
 from ledger.representation import represent_entry, represent_transaction
@@ -30,24 +31,34 @@ from wallets.api.serializers import (
     UserBalancesAnswer,
 )
 from wallets.api.views import get_wallet
-from wallets.statements import MAX_JSON_ENTRIES, csv_lines, statement
+from wallets.statements import MAX_JSON_ENTRIES, Statement
 from wallets.visibility import visible_wallets
 
+TIMES = ["booked", "effective"]
+BY = OpenApiParameter(
+    "by", str, enum=TIMES, description="By the time of booking, which never changes later, or of happening. booked."
+)
 AHEAD = "That moment has not come yet."
 
 
 class WalletBalanceView(ApiView):
     scopes = {"GET": "wallets:read"}
-    parameters = {"GET": frozenset({"at"})}
+    parameters = {"GET": frozenset({"at", "by"})}
 
     @operation(
         "Get a wallet's balance, now or at a past moment",
         answer=BalanceAnswer,
         problems=["not_found", "lock_timeout"],
-        parameters=[OpenApiParameter("at", OpenApiTypes.DATETIME, description="RFC 3339; what was booked up to then.")],
+        parameters=[
+            OpenApiParameter("at", OpenApiTypes.DATETIME, description="RFC 3339; what was booked up to then."),
+            BY,
+        ],
     )
     def get(self, request: HttpRequest, wallet_id: UUID) -> HttpResponse:
         moment = time_parameter(request.GET, "at")
+        by = choice_parameter(request.GET, "by", TIMES) or "booked"
+        if by == "effective" and moment is None:
+            raise invalid("/by", "needs_at", "Name the moment as well: at.")
         wallet = get_wallet(self.principal, wallet_id)
         scale, account = wallet.asset.scale, wallet.account
         answer: dict[str, Any] = {"wallet_id": wallet.pk, "asset": wallet.asset_id}
@@ -62,7 +73,8 @@ class WalletBalanceView(ApiView):
                 }
             )
         try:
-            balance = balance_at(account_id=wallet.pk, moment=moment)
+            read = balance_effective_at if by == "effective" else balance_at
+            balance = read(account_id=wallet.pk, moment=moment)
         except MomentNotReached:
             raise invalid("/at", "in_future", AHEAD) from None
         past = {"balance": to_text(balance, scale), "held": None, "available": None}
@@ -106,7 +118,7 @@ class WalletTransactionsView(ApiView):
 
 class WalletStatementView(ApiView):
     scopes = {"GET": "wallets:read"}
-    parameters = {"GET": frozenset({"from", "to", "format"})}
+    parameters = {"GET": frozenset({"from", "to", "format", "by"})}
     produces = ("application/json", "text/csv")
 
     @operation(
@@ -117,12 +129,14 @@ class WalletStatementView(ApiView):
             OpenApiParameter("from", OpenApiTypes.DATETIME, description="RFC 3339, inclusive; the wallet's beginning."),
             OpenApiParameter("to", OpenApiTypes.DATETIME, description="RFC 3339, exclusive; now."),
             OpenApiParameter("format", str, enum=["json", "csv"]),
+            BY,
         ],
         description="Opening balance, entries and closing balance; opening plus entries is closing.",
     )
     def get(self, request: HttpRequest, wallet_id: UUID) -> HttpResponseBase:
         since, until = time_parameter(request.GET, "from"), time_parameter(request.GET, "to")
         wanted = choice_parameter(request.GET, "format", ["json", "csv"]) or "json"
+        by = choice_parameter(request.GET, "by", TIMES)
         if since and until and since > until:
             raise invalid("/from", "after_to", "The statement would end before it begins.")
         wallet = get_wallet(self.principal, wallet_id)
@@ -130,12 +144,14 @@ class WalletStatementView(ApiView):
             covered = span(account_id=wallet.pk, since=since, until=until)
         except MomentNotReached:
             raise invalid("/to", "in_future", AHEAD) from None
+        effective = effective_span(covered, since=since, until=until) if by == "effective" else None
+        statement = Statement(wallet, covered, effective)
         if wanted == "csv":
-            return _download(csv_lines(wallet, covered), f"statement-{wallet.pk}.csv")
-        if covered.last_seq - covered.first_seq > MAX_JSON_ENTRIES:
+            return _download(statement.as_csv(), f"statement-{wallet.pk}.csv")
+        if statement.most_entries > MAX_JSON_ENTRIES:
             detail = f"More than {MAX_JSON_ENTRIES} entries: narrow from and to, or take format=csv."
             raise invalid("/from", "too_many_entries", detail)
-        return json_response(statement(wallet, covered))
+        return json_response(statement.as_json())
 
 
 class UserBalancesView(ApiView):

@@ -92,6 +92,7 @@ class StatementAnswer(StrictSerializer):
 
     wallet_id = serializers.UUIDField()
     asset = TextField()
+    by = serializers.ChoiceField(["booked", "effective"])
     opening_balance = TextField()
     closing_balance = TextField()
     entries = EntryAnswer(many=True)

@@ -1,0 +1,96 @@
+"""
+Balances and entries by effective time: when things happened in the world, not when they were booked.
+
+Most entries happen as they are booked, and are found by booking; those that were booked later than they
+happened are few, and have an index of their own (``transactions_backdated``). An answer by effective time
+changes when somebody books into that past; by booked time (``ledger.balances``) it never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from uuid import UUID
+
+from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.transaction import atomic
+
+from ledger.balances import INSTANT, Span, balance_at
+from ledger.models import Entry
+
+_CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveSpan:
+    """
+    What happened to an account from ``since`` (inclusive; None: from the first on) until ``until``.
+
+    ``opening`` and ``closing`` are the balances before and after, in minor units. ``booked`` are the entries
+    that were booked in that time.
+    """
+
+    booked: Span
+    since: datetime | None
+    until: datetime
+    opening: int
+    closing: int
+
+    @property
+    def most_entries(self) -> int:
+        """How many entries there may be at most."""
+        return self.booked.last_seq - self.booked.first_seq + self._backdated().count()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries in the order of effective time, then of booking."""
+        return merge(
+            self._plain(), self._backdated().iterator(_CHUNK), key=lambda e: (e.transaction.effective_at, e.seq)
+        )
+
+    def _plain(self) -> Iterator[Entry]:
+        seq = self.booked.first_seq
+        while seq < self.booked.last_seq:
+            for entry in self.booked.entries.filter(seq__gt=seq)[:_CHUNK]:
+                seq = entry.seq
+                if entry.transaction.effective_at == entry.transaction.booked_at:
+                    yield entry
+
+    def _backdated(self) -> QuerySet[Entry]:
+        found = _backdated(self.booked.account_id).filter(transaction__effective_at__lt=self.until)
+        if self.since is not None:
+            found = found.filter(transaction__effective_at__gte=self.since)
+        return found.order_by("transaction__effective_at", "seq")
+
+
+@atomic
+def balance_effective_at(*, account_id: UUID, moment: datetime) -> int:
+    """
+    Return an account's balance, in minor units, counting what happened up to ``moment``.
+
+    :raises MomentNotReached: if ``moment`` lies ahead
+    """
+    return balance_at(account_id=account_id, moment=moment) + _booked_later(account_id, moment)
+
+
+@atomic
+def effective_span(booked: Span, *, since: datetime | None, until: datetime | None) -> EffectiveSpan:
+    """Return what happened within a time; ``booked`` is its span by booking, checked not to lie ahead."""
+    account_id, end = booked.account_id, until or booked.until
+    opening = balance_effective_at(account_id=account_id, moment=since - INSTANT) if since else 0
+    closing = balance_effective_at(account_id=account_id, moment=end - INSTANT)
+    return EffectiveSpan(booked, since, end, opening, closing)
+
+
+def _booked_later(account_id: UUID, moment: datetime) -> int:
+    """What had happened by ``moment`` and was booked after it."""
+    late = _backdated(account_id).filter(transaction__effective_at__lte=moment, transaction__booked_at__gt=moment)
+    change = Case(When(direction=Entry.Direction.CREDIT, then=F("amount")), default=-F("amount"))
+    return int(late.aggregate(total=Sum(change))["total"] or 0)
+
+
+def _backdated(account_id: UUID) -> QuerySet[Entry]:
+    return Entry.objects.select_related("transaction").filter(
+        account_id=account_id, transaction__effective_at__lt=F("transaction__booked_at")
+    )
