@@ -11,6 +11,8 @@ ENGINE, KEYS, ACCOUNTS = "payments/engine.py", "ledger/idempotency.py", "ledger/
 LOCKS, HOLDS, REFUNDS = "tests/model/test_locks.py", f"{PAYMENTS}/test_holds.py", f"{PAYMENTS}/test_refunds.py"
 IDEMPOTENCY, BATCH = f"{PAYMENTS}/test_idempotency.py", f"{PAYMENTS}/test_batch.py"
 CONCURRENCY, REFUSALS = f"{PAYMENTS}/test_concurrency.py", f"{PAYMENTS}/test_refusals.py"
+AGAIN = "test_a_serialization_failure_runs_the_payment_again_three_times_in_all"
+IN_PROGRESS = "test_a_copy_of_a_request_in_progress_is_told_so_and_not_that_nothing_was_executed"
 STATES, GROUPS, DRY = f"{PAYMENTS}/test_states.py", f"{PAYMENTS}/test_grouping.py", f"{PAYMENTS}/test_dry_runs.py"
 ONE_STEP, STORMS = f"{PAYMENTS}/test_one_step.py", "tests/model/test_storms.py"
 PURE = "tests/pure"
@@ -22,7 +24,7 @@ def _take(name: str, taken: str, test: str | tuple[str, ...], file: str, old: st
 
 
 IN_LOCKS = [
-    _take("row lock", "wallets are read without being locked", (LOCKS, CONCURRENCY), ACCOUNTS,
+    _take("row lock", "wallets are read without being locked", LOCKS, ACCOUNTS,
           "\n       FOR NO KEY UPDATE OF a\n", "\n"),
     _take("lock order", "wallets are locked in any order", LOCKS, ACCOUNTS,
           "ORDER BY a.id\n", "ORDER BY md5(a.id::text || clock_timestamp()::text)\n"),
@@ -39,7 +41,7 @@ IN_LOCKS = [
     )),
     _take("clock of the accounts", "bookings follow the clock only, also backwards", LOCKS, ENGINE,
           "now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])", "now = now"),
-    _take("retries", "a deadlock or serialization failure is not tried again", CONCURRENCY, ENGINE,
+    _take("retries", "a deadlock or serialization failure is not tried again", CONCURRENCY + "::" + AGAIN, ENGINE,
           "TRIES = 3", "TRIES = 1"),
     _take("durable answers", "COMMIT is answered before it is on disk", (STORMS, "-k", "postgresql_killed"), ENGINE,
           '            connection.execute("COMMIT")\n',
@@ -50,7 +52,7 @@ IN_LOCKS = [
 ]  # fmt: skip
 
 IN_KEYS = [
-    _take("key claim", "copies of a request do not wait for the first", CONCURRENCY, KEYS,
+    _take("key claim", "copies of a request do not wait for the first", CONCURRENCY + "::" + IN_PROGRESS, KEYS,
           "pg_advisory_xact_lock(claim)", "claim"),
     _take("key lookup", "keys in use are not found (dedup off)", IDEMPOTENCY, KEYS,
           "AND k.principal_id = wanted.principal_id\n", "AND k.principal_id = wanted.principal_id AND false\n"),
@@ -71,7 +73,7 @@ IN_KEYS = [
 IN_RULES = [
     _take("funds", "nobody asks whether the money is there", REFUSALS, MOVING,
           "    if account.covers(amount):\n        return None\n", "    if account:\n        return None\n"),
-    _take("floor", "an account covers any amount", (REFUSALS, CONCURRENCY), ACCOUNTS,
+    _take("floor", "an account covers any amount", REFUSALS, ACCOUNTS,
           "return self.min_available is None or self.available - amount >= self.min_available", "return True"),
     _take("held is not available", "what is held can be spent", HOLDS, ACCOUNTS,
           "return self.balance - self.held", "return self.balance"),
@@ -155,15 +157,13 @@ IN_READING = [
           "    plan.facts.append(\n", "    [].append(\n"),
     Break("stale reads", "balances are read from a cache of 300 ms", (STORMS, "-k", "concurrent_history"), (
         Patch("wallets/api/history.py", 'AHEAD = "That', 'CACHE: dict[Any, Any] = {}\nAHEAD = "That'),
-        Patch("wallets/api/history.py",
-              '        moment = time_parameter(request.GET, "at")\n'
-              "        wallet = get_wallet(self.principal, wallet_id)\n",
-              '        moment = time_parameter(request.GET, "at")\n'
+        Patch("wallets/api/history.py", "        scale, account = wallet.asset.scale, wallet.account\n",
               "        from time import monotonic\n"
-              "        kept = CACHE.get(wallet_id)\n"
-              "        if kept is None or kept[0] < monotonic() - 0.3:\n"
-              "            CACHE[wallet_id] = kept = monotonic(), get_wallet(self.principal, wallet_id)\n"
-              "        wallet = kept[1]\n"),
+              "        kept = CACHE.setdefault(wallet_id, [0.0, wallet])\n"
+              "        if kept[0] < monotonic() - 0.3:\n"
+              "            kept[:] = monotonic(), wallet\n"
+              "        wallet = kept[1]\n"
+              "        scale, account = wallet.asset.scale, wallet.account\n"),
     )),
     _take("fail points in production", "a process with a fail point serves production", FAILPOINTS,
           "walletplatform/safety.py", "return found + failpoints.refusal()", "return found"),

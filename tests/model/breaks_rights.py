@@ -27,7 +27,7 @@ OTHER = [
         "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO app', current_database()); END $$", RULES,
     ),
     ("a right to create", "app may create tables", "GRANT CREATE ON SCHEMA public TO app", RULES),
-    ("a superuser serves", "app may do everything", "GRANT owner TO app", RULES),
+    ("a table of its own", "app owns the entries", "ALTER TABLE ledger_entries OWNER TO app", RULES),
     (
         "a way back for a payment", "SETTLED may become AUTHORIZED again",
         "INSERT INTO payment_transitions VALUES ('SETTLED', 'AUTHORIZED')", RULES,
