@@ -141,7 +141,7 @@ def _read_items(items: list[Any]) -> list[tuple[str, dict[str, Any], int | None]
     errors: list[dict[str, str]] = []
     for index, item in enumerate(items):
         try:
-            read.append(_read_item(item, index))
+            read.append(read_item(item, index))
         except Problem as problem:
             found = problem.errors or []
             errors += [error | {"pointer": f"/payments/{index}{error['pointer']}"} for error in found]
@@ -152,7 +152,12 @@ def _read_items(items: list[Any]) -> list[tuple[str, dict[str, Any], int | None]
     return read
 
 
-def _read_item(item: Any, index: int) -> tuple[str, dict[str, Any], int | None]:
+def read_item(item: Any, index: int) -> tuple[str, dict[str, Any], int | None]:
+    """
+    Return an item's kind, the fields of the same payment alone, and what it comes after.
+
+    :raises Problem: ``validation_error``
+    """
     if not isinstance(item, dict):
         raise invalid("", "invalid", "A payment is an object.")
     own = validated(ITEM, {name: item[name] for name in OWN_FIELDS if name in item})

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from walletplatform.identity.principal import Principal
 from walletplatform.identity.scopes import END_USER_SCOPES, STAFF_SCOPES, SUPERUSER_SCOPES
 
 
@@ -51,6 +52,11 @@ class Client(models.Model):
         secret = secrets.token_urlsafe(32)
         self.secret_hash = _hash(secret)
         return secret
+
+    def principal(self) -> Principal:
+        """Return whom the client acts as."""
+        assets = None if self.assets is None else frozenset(self.assets)
+        return Principal(id=self.id, kind="client", scopes=frozenset(self.scopes), assets=assets)
 
     def knows(self, secret: str) -> bool:
         return secrets.compare_digest(bytes(self.secret_hash), _hash(secret))

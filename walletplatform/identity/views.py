@@ -122,7 +122,7 @@ def _client(client_id: str, client_secret: str) -> Principal:
         client = None
     if client is None or not client.knows(client_secret):
         raise _wrong()
-    return _client_principal(client)
+    return client.principal()
 
 
 def _person(request: HttpRequest, username: str, password: str) -> Principal:
@@ -139,14 +139,9 @@ def _wrong() -> Problem:
 def _present_rights(principal_id: UUID, kind: str) -> Principal | None:
     if kind == "client":
         client = Client.objects.filter(id=principal_id, active=True).first()
-        return _client_principal(client) if client else None
+        return client.principal() if client else None
     user = User.objects.filter(id=principal_id, is_active=True).first()
     return _user_principal(user) if user else None
-
-
-def _client_principal(client: Client) -> Principal:
-    assets = None if client.assets is None else frozenset(client.assets)
-    return Principal(id=client.id, kind="client", scopes=frozenset(client.scopes), assets=assets)
 
 
 def _user_principal(user: User) -> Principal:
