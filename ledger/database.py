@@ -4,6 +4,7 @@ The money path's own connections: psycopg, server-side parameters, prepared stat
 One pool a process, opened on first use, so that forked and spawned workers each have their own.
 """
 
+import atexit
 import os
 from functools import lru_cache
 from typing import Any
@@ -75,7 +76,7 @@ def numbered(sql: str) -> str:
 
 @lru_cache(maxsize=2)
 def _open_pool(pid: int, database: str) -> MoneyPool:
-    return ConnectionPool(
+    pool = ConnectionPool(
         conninfo(),
         # Raw: with $1 placeholders (see ``numbered``) psycopg has nothing to rewrite at each execution.
         kwargs={"autocommit": True, "prepare_threshold": 0, "cursor_factory": RawCursor},
@@ -86,3 +87,6 @@ def _open_pool(pid: int, database: str) -> MoneyPool:
         name="money",
         open=True,
     )
+    # Left to the interpreter's end, its threads would be joined by one of themselves.
+    atexit.register(pool.close)
+    return pool

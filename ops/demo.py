@@ -65,7 +65,7 @@ def tell(*, seed: int, days: int, payments: int) -> Iterator[int]:
         cast = _cast()
         yield from _play(chance, cast, _moments(chance, begin, end, payments))
     finally:
-        _set_shift(timedelta(0))
+        set_shift(timedelta(0))
 
 
 def _cast() -> Cast:
@@ -186,10 +186,10 @@ def _change(client: Principal, wallet_id: UUID, status: str, reason: str) -> Non
 
 
 def _set_clock(moment: datetime) -> None:
-    _set_shift(timedelta(0))
-    _set_shift(moment - clock.now())
+    set_shift(timedelta(0))
+    set_shift(moment - clock.now())
 
 
-def _set_shift(shift: timedelta) -> None:
+def set_shift(shift: timedelta) -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute("UPDATE ledger_clock SET shift = make_interval(secs => %s)", [shift.total_seconds()])

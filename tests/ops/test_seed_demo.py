@@ -52,7 +52,11 @@ def test_the_same_seed_tells_the_same_story_and_the_ledger_is_right():
         assert shift == "00:00:00"
         again = manage(names[0], "seed_demo")
         assert (again.returncode, "in use" in again.stderr) == (1, True)
+        with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=names[0])) as admin:
+            admin.execute("UPDATE ledger_clock SET shift = '-3 days'")  # as a story killed in the middle leaves it
         assert manage(names[0], "seed_demo", "--if-empty").returncode == 0
+        with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=names[0])) as admin:
+            assert admin.execute("SELECT shift::text FROM ledger_clock").fetchone() == ("00:00:00",)
         assert told(names[0]) == first
     finally:
         for name in names:

@@ -1,6 +1,9 @@
 """Fill an empty ledger with a story to look at."""
 
+import signal
+import sys
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +12,7 @@ from django.db import connections
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ledger.models import Asset
-from ops.demo import tell
+from ops.demo import set_shift, tell
 
 
 class Command(BaseCommand):
@@ -29,8 +32,11 @@ class Command(BaseCommand):
             raise CommandError("Demo data is not for production: it shifts the platform's clock.")
         if "owner" not in connections:
             raise CommandError("Set DATABASE_OWNER_URL: only the owner can shift the clock into the past.")
+        # Told to stop, the story ends by setting the clock right.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         if Asset.objects.exists():
             if options["if_empty"]:
+                set_shift(timedelta(0))  # where a story was killed in the middle
                 return
             raise CommandError("The ledger is in use. Demo data wants an empty one: DATA_DIR=var/demo make run")
         columns = [TextColumn("  Demo data"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
