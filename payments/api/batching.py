@@ -98,6 +98,10 @@ class BatchView(MoneyView):
             if kind in OF_THE_TREASURY and "treasury:write" not in self.principal.scopes:
                 raise Problem("forbidden", "The token lacks the scope treasury:write.")
         asked = self.asked(request, raw)
+        for index, item in enumerate(items):
+            if item["idempotency_key"] == asked["key"]:
+                detail = "This is the key of the batch: a key stands for one request."
+                raise invalid(f"/payments/{index}/idempotency_key", "key_of_the_batch", detail)
         commands = [
             self._command(kind, fields, item, asked) for (kind, fields, _), item in zip(read, items, strict=True)
         ]

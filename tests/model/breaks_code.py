@@ -11,6 +11,7 @@ ENGINE, KEYS, ACCOUNTS = "payments/engine.py", "ledger/idempotency.py", "ledger/
 LOCKS, HOLDS, REFUNDS = "tests/model/test_locks.py", f"{PAYMENTS}/test_holds.py", f"{PAYMENTS}/test_refunds.py"
 IDEMPOTENCY, BATCH = f"{PAYMENTS}/test_idempotency.py", f"{PAYMENTS}/test_batch.py"
 CONCURRENCY, REFUSALS = f"{PAYMENTS}/test_concurrency.py", f"{PAYMENTS}/test_refusals.py"
+ORDER = "test_wallets_are_locked_in_one_order_whoever_pays_whom"
 AGAIN = "test_a_serialization_failure_runs_the_payment_again_three_times_in_all"
 IN_PROGRESS = "test_a_copy_of_a_request_in_progress_is_told_so_and_not_that_nothing_was_executed"
 STATES, GROUPS, DRY = f"{PAYMENTS}/test_states.py", f"{PAYMENTS}/test_grouping.py", f"{PAYMENTS}/test_dry_runs.py"
@@ -26,7 +27,7 @@ def _take(name: str, taken: str, test: str | tuple[str, ...], file: str, old: st
 IN_LOCKS = [
     _take("row lock", "wallets are read without being locked", LOCKS, ACCOUNTS,
           "\n       FOR NO KEY UPDATE OF a\n", "\n"),
-    _take("lock order", "wallets are locked in any order", LOCKS, ACCOUNTS,
+    _take("lock order", "wallets are locked in any order", LOCKS + "::" + ORDER, ACCOUNTS,
           "ORDER BY a.id\n", "ORDER BY md5(a.id::text || clock_timestamp()::text)\n"),
     Break("check-then-act debit", "the balance is read before the lock is had", (LOCKS,), (
         Patch(ACCOUNTS, "a.balance, a.held, a.min", "before.balance, before.held, a.min"),
@@ -172,5 +173,41 @@ IN_READING = [
 ]  # fmt: skip
 
 
+def _live(name: str, taken: str, test: str, *patches: Patch, drop: str = "") -> Break:
+    """A bug that a proof against a running platform must see, also where the database would have refused it."""
+    if drop:
+        patches = (*patches, Patch(LAST_RULES, "DO $$\nBEGIN\n", f"{drop}\nDO $$\nBEGIN\n"))
+    return Break(name, taken, (STORMS, "-k", test), patches)
+
+
+LAST_RULES = "payments/migrations/0005_two_phase_rules.sql"
+NO_UNIQUE_KEY = "ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_pkey CASCADE;"
+NO_CHAIN = (
+    "DROP TRIGGER ledger_entries_chain ON ledger_entries; DROP TRIGGER accounts_derived ON accounts;"
+    " DROP TRIGGER accounts_fixed ON accounts;"
+    " ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_account_seq;"
+)
+IN_PROOFS = [
+    _live("dedup off, no unique key: storm", "keys are not looked up and not unique", "duplicates",
+          Patch(KEYS, "AND k.principal_id = wanted.principal_id\n",
+                "AND k.principal_id = wanted.principal_id AND false\n"), drop=NO_UNIQUE_KEY),
+    _live("dedup off, no unique key: deaths", "keys are not looked up and not unique", "death_on_the_money_path",
+          Patch(KEYS, "AND k.principal_id = wanted.principal_id\n",
+                "AND k.principal_id = wanted.principal_id AND false\n"), drop=NO_UNIQUE_KEY),
+    _live("check-then-act, no triggers: history", "the balance is read before the lock, and nothing checks entries",
+          "concurrent_history",
+          Patch(ACCOUNTS, "a.balance, a.held, a.min", "before.balance, before.held, a.min"),
+          Patch(ACCOUNTS, "FROM accounts AS a JOIN",
+                "FROM accounts AS a JOIN accounts AS before ON before.id = a.id JOIN"), drop=NO_CHAIN),
+    _live("payment read before the lock: pairs", "what is acted on is read before the lock is had", "pair_of_verbs",
+          *IN_LOCKS[3].patches),
+    _live("expiry at capture: races", "an authorization lasts until the sweep comes", "captured_or_expires",
+          Patch("payments/state.py", 'return "EXPIRED" if overdue else self.status', "return self.status")),
+    _live("Retry-After: crowd", "who is told to come again is not told when", "crowd",
+          Patch("walletplatform/settings.py", 'env.int("GROUP_QUEUE_SIZE", default=500)', "3"),
+          Patch("walletplatform/api/responses.py", "if kind.retry_after is not None:", "if False:")),
+]  # fmt: skip
+
+
 def breaks() -> list[Break]:
-    return [*IN_LOCKS, *IN_KEYS, *IN_RULES, *IN_HOLDS, *IN_BATCHES, *IN_READING]
+    return [*IN_LOCKS, *IN_KEYS, *IN_RULES, *IN_HOLDS, *IN_BATCHES, *IN_READING, *IN_PROOFS]

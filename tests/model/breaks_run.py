@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,7 @@ class Result:
 
 def main(names: Sequence[str]) -> int:
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # what was started is stopped
     with tempfile.TemporaryDirectory(prefix="break-", ignore_cleanup_errors=True) as folder:
         place = Path(folder)
         place.chmod(0o755)
@@ -107,16 +109,19 @@ def _catalogue(env: dict[str, str]) -> list[tuple[str, str, str]]:
 def _plant_all(planted: list[Break], env: dict[str, str], place: Path) -> list[Result]:
     print(f"{len(planted)} bugs, {AT_ONCE} at a time", flush=True)
     results = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         for number, result in enumerate(pool.map(lambda one: _plant(one, env, place), planted), start=1):
             results.append(result)
             shown = result.by if result.caught else f"NOT CAUGHT {result.trouble}"
-            print(f"{number:>4}  {result.name:<32} {result.seconds:5.1f} s  {shown}", flush=True)
+            print(f"{number:>4}  {result.name:<40} {result.seconds:5.1f} s  {shown}", flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return results
 
 
 def _plant(one: Break, env: dict[str, str], place: Path) -> Result:
-    """Run the tests of a bug in a copy that has it, and the one that fails once more."""
+    """Run the tests of a bug in a copy that has it, twice: chance must not be what failed."""
     began = time.monotonic()
     try:
         trouble, by = _run(one.tests, env, place, one.patches, again=True)
@@ -148,8 +153,8 @@ def _run(
             patch.apply(copy)
         trouble, by = _pytest(tests, env, copy)
         if by and again:
-            trouble, second = _pytest((by,), env, copy)
-            trouble = trouble or ("" if second == by else f"{by} failed once and then passed")
+            trouble, second = _pytest(tests, env, copy)
+            trouble = trouble or ("" if second else f"{by} failed once, and then all passed")
         return trouble, by
     finally:
         shutil.rmtree(copy, ignore_errors=True)

@@ -216,6 +216,16 @@ def test_a_batch_needs_its_key_and_the_scopes_of_its_items(shop, ann, bob):
     assert snapshot() == before
 
 
+def test_an_item_cannot_have_the_batchs_own_key(shop, ann, bob):
+    one = item(ann, bob, "1.00")
+    before = snapshot()
+
+    refused = batch(shop, "independent", [item(ann, bob, "1.00"), one], key=one["idempotency_key"])
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/payments/1/idempotency_key")
+    assert snapshot() == before
+
+
 def test_5000_payments_fit_and_a_larger_body_does_not(shop, ann, bob):
     few = [item(ann, bob, "0.01") for _ in range(5000)]
 
