@@ -29,12 +29,17 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """``taken`` says in words what is gone; ``tests`` are pytest's arguments, of which one test must fail."""
+    """
+    ``taken`` says in words what is gone; ``tests`` are pytest's arguments, of which one test must fail.
+
+    ``twice``: whether chance has a part in it, so that it must fail again.
+    """
 
     name: str
     taken: str
     tests: tuple[str, ...]
     patches: tuple[Patch, ...]
+    twice: bool = True
 
 
 def of_the_database(name: str, taken: str, sql: str, *tests: str) -> Break:
@@ -44,4 +49,4 @@ def of_the_database(name: str, taken: str, sql: str, *tests: str) -> Break:
         "    with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=name)) as bending:\n"
         f"        bending.execute({sql!r})\n"
     )
-    return Break(name, taken, tests, (Patch("tests/conftest.py", grant, grant + bent),))
+    return Break(name, taken, tests, (Patch("tests/conftest.py", grant, grant + bent),), twice=False)

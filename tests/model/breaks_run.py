@@ -1,7 +1,7 @@
 """
 ``make prove-break``: plant each bug in a copy of the source, and see the tests turn red.
 
-The checkout is never touched. What fails with a bug must fail twice, and in the end every test that
+The checkout is never touched. What fails with a bug of the code must fail twice, and in the end every test that
 caught one must pass without any: red says something only where it is not red anyway.
 ``python -m tests.model.breaks_run [NAME ...]`` plants only those whose names contain a NAME.
 """
@@ -121,10 +121,10 @@ def _plant_all(planted: list[Break], env: dict[str, str], place: Path) -> list[R
 
 
 def _plant(one: Break, env: dict[str, str], place: Path) -> Result:
-    """Run the tests of a bug in a copy that has it, twice: chance must not be what failed."""
+    """Run the tests of a bug in a copy that has it; twice where chance could be what failed."""
     began = time.monotonic()
     try:
-        trouble, by = _run(one.tests, env, place, one.patches, again=True)
+        trouble, by = _run(one.tests, env, place, one.patches, again=one.twice)
     except (ValueError, subprocess.TimeoutExpired) as error:
         trouble, by = str(error)[:300], ""
     return Result(one.name, one.taken, by, round(time.monotonic() - began, 1), trouble)
@@ -190,7 +190,7 @@ def _write(results: list[Result]) -> None:
         "",
         "Written by `make prove-break`. Each line takes one thing away from a copy of the source, or from the",
         "database of the tests, and names the first test that failed. A test suite that stays green without one of",
-        "these would be no evidence for it. Each failed twice with the bug, and passes without.",
+        "these would be no evidence for it. Bugs of the code failed twice; without a bug, all of these tests pass.",
         "",
         f"{caught} of {len(results)} caught.",
         "",
