@@ -38,7 +38,7 @@ PROOFS = [
     Proof("duplicate_storm", "keys sent 16 times at once, one effect each", 10_000, 100, storms_duplicates.prove),
     Proof("expiry_against_capture", "holds captured as they expire: one of both", 10_000, 200, storms_expiry.prove),
     Proof("pairs_of_verbs", "every pair of verbs raced on one payment", 3_000, 100, storms_pairs.prove),
-    Proof("fail_points", "each fail point x each money endpoint, once", 1, 0, failpoints_proof.prove),
+    Proof("fail_points", "deaths: each fail point x each money endpoint, once", 96, 6, failpoints_proof.prove),
     Proof("postgres_kills", "SIGKILLs of PostgreSQL under load", 50, 3, storms_kills.prove),
     Proof("crowd_on_one_wallet", "payments of 200 clients from one wallet", 20_000, 1_500, storms_crowd.prove),
 ]  # fmt: skip

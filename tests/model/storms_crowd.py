@@ -13,12 +13,14 @@ from tests.model.history_platform import Arena, Reply, arena, at_once
 CLIENTS = 200
 FEWER = 64
 ROUNDS = 3
+# Fewer payments than these are over too soon to tell how fast they were.
+ENOUGH = 10_000
 Progress = Callable[[int], None]
 
 
 def prove(count: int, seed: int, progress: Progress) -> list[str]:
     with arena() as started:
-        return run(started, count, progress, compare=True)
+        return run(started, count, progress, compare=count >= ENOUGH)
 
 
 def run(started: Arena, count: int, progress: Progress, *, compare: bool) -> list[str]:
