@@ -20,7 +20,7 @@ from walletplatform.embedded.postgres import Postgres
 from walletplatform.embedded.services import Services
 from walletplatform.embedded.unprivileged import runner
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 
 def clean_env(**more):
@@ -36,7 +36,7 @@ def start(folder: Path, port: int, *, root: Path = ROOT) -> subprocess.Popen[str
 
 
 def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stdout.read()
         try:
