@@ -38,6 +38,8 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 AT_ONCE = 2
 SECONDS = 240
+# What half of a start of pytest goes into, and none of these tests needs.
+PLAIN = ("-p", "no:schemathesis", "-p", "no:hypothesispytest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _run(
 
 def _pytest(tests: Sequence[str], env: dict[str, str], copy: Path) -> tuple[str, str]:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-n0", "-x", "--timeout=90", *tests],
+        [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-n0", "-x", "--timeout=90", *PLAIN, *tests],
         cwd=copy, env=env | {"DATA_DIR": str(copy / "var"), "PYTHONDONTWRITEBYTECODE": "1"}, text=True,
         capture_output=True, check=False, timeout=SECONDS,
     )  # fmt: skip
