@@ -23,13 +23,18 @@ class MomentNotReached(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The entries of an account within a time: those after ``first_seq``, up to ``last_seq``."""
+    """
+    The entries of an account within a time: those after ``first_seq``, up to ``last_seq``.
+
+    ``seen_seq`` is the account's newest entry when it was asked; what is booked after that is not looked at.
+    """
 
     account_id: UUID
     opened_at: datetime
     until: datetime
     first_seq: int
     last_seq: int
+    seen_seq: int
 
     @property
     def entries(self) -> QuerySet[Entry]:
@@ -63,7 +68,8 @@ def span(*, account_id: UUID, since: datetime | None, until: datetime | None) ->
     opened_at = since or account.created_at
     until = max(until or now, account.created_at)
     first = _seq_at(account_id, since - INSTANT) if since else 0
-    return Span(account_id, opened_at, until, first, max(first, _seq_at(account_id, until - INSTANT)))
+    last = max(first, _seq_at(account_id, until - INSTANT))
+    return Span(account_id, opened_at, until, first, last, account.seq)
 
 
 def balance_after(*, account_id: UUID, seq: int) -> int:

@@ -14,10 +14,10 @@ from datetime import datetime
 from heapq import merge
 from uuid import UUID
 
-from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.models import Case, F, Min, QuerySet, Sum, When
 from django.db.transaction import atomic
 
-from ledger.balances import INSTANT, Span, balance_at
+from ledger.balances import Span, balance_after, balance_at
 from ledger.models import Entry
 
 _CHUNK = 2_000
@@ -26,14 +26,14 @@ _CHUNK = 2_000
 @dataclass(frozen=True, slots=True)
 class EffectiveSpan:
     """
-    What happened to an account from ``since`` (inclusive; None: from the first on) until ``until``.
+    What happened to an account from ``since`` (inclusive) until ``until``, of all that was booked when asked.
 
     ``opening`` and ``closing`` are the balances before and after, in minor units. ``booked`` are the entries
     that were booked in that time.
     """
 
     booked: Span
-    since: datetime | None
+    since: datetime
     until: datetime
     opening: int
     closing: int
@@ -41,7 +41,9 @@ class EffectiveSpan:
     @property
     def most_entries(self) -> int:
         """How many entries there may be at most."""
-        return self.booked.last_seq - self.booked.first_seq + self._backdated().count()
+        span = self.booked
+        booked_elsewhere = self._backdated().exclude(seq__gt=span.first_seq, seq__lte=span.last_seq)
+        return span.last_seq - span.first_seq + booked_elsewhere.count()
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries in the order of effective time, then of booking."""
@@ -58,9 +60,11 @@ class EffectiveSpan:
                     yield entry
 
     def _backdated(self) -> QuerySet[Entry]:
-        found = _backdated(self.booked.account_id).filter(transaction__effective_at__lt=self.until)
-        if self.since is not None:
-            found = found.filter(transaction__effective_at__gte=self.since)
+        found = _backdated(self.booked.account_id).filter(
+            seq__lte=self.booked.seen_seq,
+            transaction__effective_at__gte=self.since,
+            transaction__effective_at__lt=self.until,
+        )
         return found.order_by("transaction__effective_at", "seq")
 
 
@@ -71,23 +75,36 @@ def balance_effective_at(*, account_id: UUID, moment: datetime) -> int:
 
     :raises MomentNotReached: if ``moment`` lies ahead
     """
-    return balance_at(account_id=account_id, moment=moment) + _booked_later(account_id, moment)
+    late = _backdated(account_id).filter(transaction__effective_at__lte=moment, transaction__booked_at__gt=moment)
+    return balance_at(account_id=account_id, moment=moment) + _change(late)
 
 
 @atomic
 def effective_span(booked: Span, *, since: datetime | None, until: datetime | None) -> EffectiveSpan:
-    """Return what happened within a time; ``booked`` is its span by booking, checked not to lie ahead."""
-    account_id, end = booked.account_id, until or booked.until
-    opening = balance_effective_at(account_id=account_id, moment=since - INSTANT) if since else 0
-    closing = balance_effective_at(account_id=account_id, moment=end - INSTANT)
-    return EffectiveSpan(booked, since, end, opening, closing)
+    """
+    Return what happened within a time; ``booked`` is its span by booking, checked not to lie ahead.
+
+    Without ``since`` it begins with whatever happened first.
+    """
+    until = until or booked.until
+    late = _backdated(booked.account_id).filter(seq__lte=booked.seen_seq)
+    closing = _balance(booked, booked.last_seq, late.filter(transaction__effective_at__lt=until))
+    if since is None:
+        first = late.aggregate(first=Min("transaction__effective_at"))["first"]
+        return EffectiveSpan(booked, min(first or booked.opened_at, booked.opened_at), until, 0, closing)
+    opening = _balance(booked, booked.first_seq, late.filter(transaction__effective_at__lt=since))
+    return EffectiveSpan(booked, since, until, opening, closing)
 
 
-def _booked_later(account_id: UUID, moment: datetime) -> int:
-    """What had happened by ``moment`` and was booked after it."""
-    late = _backdated(account_id).filter(transaction__effective_at__lte=moment, transaction__booked_at__gt=moment)
+def _balance(booked: Span, seq: int, late: QuerySet[Entry]) -> int:
+    """The balance after entry ``seq``, with what had happened by then and was booked after it."""
+    return balance_after(account_id=booked.account_id, seq=seq) + _change(late.filter(seq__gt=seq))
+
+
+def _change(entries: QuerySet[Entry]) -> int:
+    """What the entries add to the balance, in minor units."""
     change = Case(When(direction=Entry.Direction.CREDIT, then=F("amount")), default=-F("amount"))
-    return int(late.aggregate(total=Sum(change))["total"] or 0)
+    return int(entries.aggregate(total=Sum(change))["total"] or 0)
 
 
 def _backdated(account_id: UUID) -> QuerySet[Entry]:

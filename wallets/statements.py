@@ -54,7 +54,7 @@ class Statement:
         scale, span = self.wallet.asset.scale, self.booked
         since, until = span.opened_at, span.until
         if self.effective is not None:
-            since, until = self.effective.since or since, self.effective.until
+            since, until = self.effective.since, self.effective.until
             opening, closing = self.effective.opening, self.effective.closing
         else:
             opening = balance_after(account_id=span.account_id, seq=span.first_seq)

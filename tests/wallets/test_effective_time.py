@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
+from ledger.balances import span
+from ledger.effective import effective_span
 from tests.money import value
 
 DAY = timedelta(days=1)
@@ -88,6 +91,46 @@ def test_a_statement_by_effective_time_as_csv_says_the_same(shop, backdated):
     rows = [line.split(",") for line in b"".join(lines.streaming_content).decode().splitlines()]
     assert [row[6] for row in rows[2:-1]] == ["7.00", "11.00", "5.00", "1.00"]
     assert (rows[1][-1], rows[-1][-1]) == ("0.00", "24.00")
+
+
+def adds_up(rows):
+    """Whether a CSV statement's opening balance and lines come to its closing balance."""
+    changes = [Decimal(row[6]) * (1 if row[5] == "CREDIT" else -1) for row in rows[2:-1]]
+    return Decimal(rows[1][-1]) + sum(changes) == Decimal(rows[-1][-1])
+
+
+def test_what_is_booked_into_the_span_while_it_streams_stays_out_of_it(shop, ann, backdated):
+    answer = shop.get(f"/wallets/{backdated}/statement?by=effective&from={text(LONG_AGO)}&format=csv")
+    lines = iter(answer.streaming_content)
+    read = [next(lines), next(lines)]
+
+    assert shop.pay(ann, backdated, "2.00", effective_at=text(LONG_AGO + 2 * DAY)).status_code == 201
+
+    rows = [line.split(",") for line in b"".join([*read, *lines]).decode().splitlines()]
+    assert [row[6] for row in rows[2:-1]] == ["7.00", "11.00", "5.00", "1.00"]
+    assert adds_up(rows)
+
+
+def test_a_statement_without_a_beginning_begins_with_what_happened_first(shop, ann, backdated):
+    shown = shop.get(f"/wallets/{ann}/statement?by=effective").json()
+
+    assert shown["from"] == shown["entries"][0]["effective_at"] == "2026-01-11T12:00:00.000000Z"
+    assert shop.get(f"/wallets/{ann}/statement").json()["from"] > shown["from"]
+
+
+@pytest.mark.parametrize("border", ["from", "to", "at"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_the_ends_of_the_calendar_are_no_trouble(shop, ann, border, moment):
+    page = "balance" if border == "at" else "statement"
+    for by in ("booked", "effective"):
+        answer = shop.get(f"/wallets/{ann}/{page}?by={by}&{border}={moment.replace('+', '%2B')}")
+        assert answer.status_code in (200, 400), answer.content
+
+
+def test_entries_booked_into_their_own_span_are_counted_once(shop, backdated):
+    covered = span(account_id=UUID(backdated), since=None, until=None)
+
+    assert effective_span(covered, since=LONG_AGO, until=None).most_entries == 4
 
 
 @pytest.mark.parametrize(
