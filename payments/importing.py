@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
-from typing import Any
 
 import orjson
 
@@ -30,8 +29,12 @@ COLUMNS = (
     "idempotency_key",
 )  # fmt: skip
 AT_ONCE = 500
+# Nobody waits for a file's answer, so it waits for a busy wallet longer than a request does.
+PATIENCE_MS = 4_000
 MAX_BYTES = 256 * 1024 * 1024
-
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'
+_ROW = re.compile(f"{_FIELD}(?:,{_FIELD})*")
 
 # A payment, and the line of the file where it ends.
 Row = tuple[int, Move]
@@ -60,25 +63,21 @@ def read(content: bytes, principal: Principal) -> tuple[list[Row], list[Fault]]:
     if "\0" in text:
         return [], [Fault(text[: text.index("\0")].count("\n") + 1, "nul", "The file contains NUL.")]
     digest = hashlib.sha256(content).hexdigest()[:24]
+    lines = _LINE_END.split(text.removesuffix("\n").removesuffix("\r"))
+    names, fault = _fields(lines[0], 1)
+    faults = [fault] if fault else _header_faults(names)
     read: list[Row] = []
-    faults: list[Fault] = []
     seen: dict[str, tuple[int, bytes]] = {}
-    try:
-        rows = csv.DictReader(StringIO(text, newline=""), strict=True)
-        faults += _header_faults(rows.fieldnames or [])
-        for row in rows if not faults else []:
-            line = rows.line_num
-            found = _read_row(row, line, f"import-{digest}-{line}", principal)
-            if isinstance(found, Move):
-                first, same = seen.setdefault(found.key, (line, found.fingerprint))
-                if same != found.fingerprint:
-                    found = Fault(line, "key_twice", f"Line {first} has this key for another payment.")
-            if isinstance(found, Move):
-                read.append((line, found))
-            else:
-                faults.append(found)
-    except csv.Error as error:
-        faults.append(Fault(rows.line_num, "malformed_csv", f"{error}."))
+    for number, line in enumerate(lines[1:] if not faults else [], 2):
+        found = _read_line(line, number, names, f"import-{digest}-{number}", principal)
+        if isinstance(found, Move):
+            first, same = seen.setdefault(found.key, (number, found.fingerprint))
+            if same != found.fingerprint:
+                found = Fault(number, "key_twice", f"Line {first} has this key for another payment.")
+        if isinstance(found, Move):
+            read.append((number, found))
+        else:
+            faults.append(found)
     if not read and not faults:
         faults.append(Fault(1, "empty", "The file has no payments."))
     return read, faults
@@ -88,7 +87,7 @@ def pay(rows: Sequence[Row], *, dry_run: bool) -> Iterator[tuple[int, list[Fault
     """Make the payments in batches; yield how many each batch had, and those refused."""
     for first in range(0, len(rows), AT_ONCE):
         batch = rows[first : first + AT_ONCE]
-        outcomes = execute([move for _, move in batch], dry_run=dry_run)
+        outcomes = execute([move for _, move in batch], dry_run=dry_run, patience_ms=PATIENCE_MS)
         yield (
             len(batch),
             [
@@ -104,6 +103,22 @@ def _refusal(line: int, outcome: Outcome) -> Fault:
     return Fault(line, problem["code"], problem["detail"])
 
 
+def _fields(line: str, number: int) -> tuple[list[str], Fault | None]:
+    """
+    Return the fields of a line (RFC 4180).
+
+    A line is a row: a quote that nobody closed must not make one payment's text out of the next ones.
+    """
+    if not line.strip():
+        return [], Fault(number, "blank", "The line is blank.")
+    if not _ROW.fullmatch(line):
+        return [], Fault(number, "malformed_csv", "A quote must open and close a whole field, on one line.")
+    try:
+        return next(csv.reader([line], strict=True)), None
+    except csv.Error as error:
+        return [], Fault(number, "malformed_csv", f"{error}.")
+
+
 def _header_faults(names: Sequence[str]) -> list[Fault]:
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
@@ -113,10 +128,13 @@ def _header_faults(names: Sequence[str]) -> list[Fault]:
     return [] if "amount" in names else [Fault(1, "missing_column", "There is no column amount.")]
 
 
-def _read_row(row: dict[str | None, Any], number: int, key: str, principal: Principal) -> Move | Fault:
-    if None in row or None in row.values():
+def _read_line(line: str, number: int, names: list[str], key: str, principal: Principal) -> Move | Fault:
+    values, fault = _fields(line, number)
+    if fault:
+        return fault
+    if len(values) != len(names):
         return Fault(number, "wrong_width", "The row has more or fewer fields than the header.")
-    item = {str(name): text for name, text in row.items() if text != ""}
+    item = {name: text for name, text in zip(names, values, strict=True) if text != ""}
     item.setdefault("idempotency_key", key)
     try:
         kind, fields, _ = read_item(item, number)

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.actors import actor
+from tests.ledger.test_database_rules import connect
 from tests.money import snapshot
 from walletplatform.identity.models import Client
 from walletplatform.identity.scopes import SCOPES
@@ -110,7 +111,7 @@ def test_a_byte_order_mark_and_a_past_are_read(run, ann, bob):
 
 LIES = {
     "no rows": (HEAD, "empty"),
-    "nothing": ("", "missing_column"),
+    "nothing": ("", "blank"),
     "unknown column": ("amount,colour\n1.00,red\n", "unknown_column"),
     "column twice": ("amount,amount\n1.00,1.00\n", "repeated_column"),
     "no amount": ("kind,wallet_id\ntopup,x\n", "missing_column"),
@@ -130,6 +131,13 @@ LIES = {
     "a key for two payments": (
         HEAD + "transfer,{ann},{bob},,1.00,,,same\ntransfer,{ann},{bob},,2.00,,,same\n", "key_twice",
     ),
+    "a quote closed by another row's": (
+        HEAD + 'transfer,{ann},{bob},,1.00,"oh,,\ntransfer,{ann},{bob},,1.00,no",,\n', "malformed_csv",
+    ),
+    "a quote within a field": (HEAD + 'transfer,{ann},{bob},,1.00,a "b" c,,\n', "malformed_csv"),
+    "a blank line": (HEAD + "transfer,{ann},{bob},,1.00,,,\n\ntransfer,{ann},{bob},,1.00,,,\n", "blank"),
+    "a blank line at the end": (HEAD + "transfer,{ann},{bob},,1.00,,,\n\n", "blank"),
+    "a line of spaces": (HEAD + "transfer,{ann},{bob},,1.00,,,\n  \n", "blank"),
     "a quote that never ends": (HEAD + 'transfer,{ann},{bob},,1.00,"oh,,\n', "malformed_csv"),
     "a huge field": (HEAD + "transfer,{ann},{bob},,1.00," + "x" * 200_000 + ",,\n", "malformed_csv"),
     "a long description": (HEAD + "transfer,{ann},{bob},,1.00," + "x" * 201 + ",,\n", "max_length"),
@@ -172,3 +180,50 @@ def test_an_unknown_client_and_a_missing_file_are_named(tmp_path):
         call_command("import_payments", str(file), "--client", "nobody")
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_payments", str(tmp_path / "b.csv"), "--client", "nobody")
+
+
+def test_quoted_fields_and_other_line_ends_are_read(run, shop, ann, bob):
+    assert run(HEAD.replace("\n", "\r\n") + f'transfer,{ann},{bob},,1.00,"Order ""7"", red",,')[0] == 0
+    assert run(HEAD.replace("\n", "\r") + f"transfer,{ann},{bob},,1.00,,,\r")[0] == 0
+    assert shop.balance(bob) == "2.00"
+
+
+def test_the_report_of_an_earlier_run_does_not_stay_beside_a_file_that_went_through(run, shop, tmp_path, ann, bob):
+    content = HEAD + row(ann, bob, "150.00", key=uuid4().hex)
+    assert run(content, "--dry-run")[0] == 1
+    assert (tmp_path / "payments.refused.csv").exists()
+    shop.post("/topups", {"wallet_id": ann, "amount": "100.00"})
+
+    assert run(content)[0] == 0
+
+    assert not (tmp_path / "payments.refused.csv").exists()
+
+
+@pytest.mark.parametrize("report", ["payments.csv", "../{folder}/payments.csv", "nowhere/report.csv", "."])
+def test_a_report_that_can_not_be_written_stops_all_before_money_moves(run, tmp_path, ann, bob, report):
+    content = HEAD + row(ann, bob, "1.00")
+    before = snapshot()
+
+    code, said = run(content, "--report", str(tmp_path / report.format(folder=tmp_path.name)))
+
+    assert (code, "--report" in said or "Nothing was paid" in said) == (1, True)
+    assert snapshot() == before
+    assert (tmp_path / "payments.csv").read_text() == content
+
+
+def test_a_file_waits_for_a_busy_wallet_and_keeps_its_refusals_if_in_vain(run, tmp_path, ann, bob):
+    with connect("owner") as rival:
+        rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (ann,))
+        code, said = run(HEAD + row(bob, uuid4(), "1.00") * 500 + row(ann, bob, "1.00"))
+
+    assert (code, "Run it again" in said, "Refused so far" in said) == (1, True, True)
+    assert len((tmp_path / "payments.refused.csv").read_text().splitlines()) == 501
+
+
+def test_a_client_that_is_not_active_pays_nothing(run, client, ann, bob):
+    client.active = False
+    client.save()
+    before = snapshot()
+
+    assert run(HEAD + row(ann, bob, "1.00"))[0] == 1
+    assert snapshot() == before

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -47,31 +47,38 @@ report, and the exit code is 1.
 
     def handle(self, *args: Any, **options: Any) -> None:
         file: Path = options["file"]
+        report: Path = options["report"] or file.with_suffix(".refused.csv")
+        if report.resolve() == file.resolve():
+            raise CommandError("--report names the file itself: choose another.")
         rows, faults = read(_content(file), _principal(options["client"]))
         if faults:
             self._show(faults)
             raise CommandError(f"{len(faults)} faults in the file. Nothing was paid: mend the file and run it again.")
-        refused = self._pay(rows, dry_run=options["dry_run"])
+        refused = self._pay(rows, report, dry_run=options["dry_run"])
         done = "would be paid" if options["dry_run"] else "paid"
         self.stdout.write(f"{len(rows) - len(refused)} of {len(rows)} payments {done}.")
-        if refused:
-            report = options["report"] or file.with_suffix(".refused.csv")
-            _write(report, refused)
-            self._show(refused)
-            self.stdout.write(f"Refused: {len(refused)}. All of them, with reasons: {report}")
-            sys.exit(1)
+        if not refused:
+            report.unlink()
+            return
+        self._show(refused)
+        self.stdout.write(f"Refused: {len(refused)}. All of them, with reasons: {report}")
+        sys.exit(1)
 
-    def _pay(self, rows: Sequence[Row], *, dry_run: bool) -> list[Fault]:
+    def _pay(self, rows: Sequence[Row], report: Path, *, dry_run: bool) -> list[Fault]:
+        """Pay, and write what was refused as it comes: a report that can't be written stops all before money moves."""
         refused: list[Fault] = []
         columns = [TextColumn("  Payments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-        with Progress(*columns) as progress:
+        with _opened(report) as out, Progress(*columns) as progress:
+            writer = csv.writer(out)
+            writer.writerow(["line", "code", "detail"])
             task = progress.add_task("", total=len(rows))
             try:
                 for done, faults in pay(rows, dry_run=dry_run):
+                    writer.writerows((fault.line, fault.code, fault.detail) for fault in faults)
                     refused += faults
                     progress.advance(task, done)
             except Problem as problem:
-                detail = f"{problem.detail} Run it again: what was paid is not paid twice."
+                detail = f"{problem.detail} Run it again: what was paid is not paid twice. Refused so far: {report}"
                 raise CommandError(detail) from problem
         return refused
 
@@ -95,11 +102,13 @@ def _principal(name: str) -> Principal:
     client = Client.objects.filter(name=name).first()
     if client is None:
         raise CommandError(f"There is no client {name!r}. create_client makes one.")
+    if not client.active:
+        raise CommandError(f"The client {name!r} is not active.")
     return client.principal()
 
 
-def _write(report: Path, refused: Sequence[Fault]) -> None:
-    with report.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["line", "code", "detail"])
-        writer.writerows((fault.line, fault.code, fault.detail) for fault in refused)
+def _opened(report: Path) -> TextIO:
+    try:
+        return report.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"The report {report} can't be written: {error.strerror}. Nothing was paid.") from error
