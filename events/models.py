@@ -1,17 +1,20 @@
 """
-The outbox: facts, written in the database transaction that makes them true.
+The outbox and the log: facts as they were committed, then in one order for all.
 
 An outbox id is drawn while the writer holds the locks of the accounts concerned, so ids follow each
-wallet's own order. Nothing here knows what a payment or a wallet is.
+wallet's own order. The sequencer moves the facts from the outbox into the log, where each has a position
+without gaps. Nothing here decides what a payment or a wallet is.
 """
 
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
-class OutboxEvent(models.Model):
-    """One fact, in the fields of CloudEvents 1.0; ``data`` is its JSON, as written."""
+class EventFields(models.Model):
+    """What an event says, in the fields of CloudEvents 1.0; ``data`` is its JSON, as written."""
 
-    id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField()
     type = models.CharField(max_length=40)
     subject = models.UUIDField(help_text="The wallet or payment that it is about.")
@@ -21,7 +24,49 @@ class OutboxEvent(models.Model):
     data = models.TextField()
 
     class Meta:
-        db_table = "outbox_events"
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.type} {self.event_id}"
+
+
+class OutboxEvent(EventFields):
+    """A fact that was committed and has no place in the log yet."""
+
+    id = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        db_table = "outbox_events"
+
+
+class Event(EventFields):
+    """
+    A fact in the log. ``position`` counts from 1 without gaps; ``asset`` and ``wallet_ids`` are whom it concerns.
+
+    ``wallet_ids`` are the owned wallets that it names, not the system accounts.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    outbox_id = models.BigIntegerField(unique=True)
+    asset = models.CharField(max_length=16)
+    wallet_ids = ArrayField(models.UUIDField())
+    sequenced_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events"
+        indexes = [models.Index(fields=["asset", "type", "position"], name="events_asset_type")]
+
+
+class WalletEvent(models.Model):
+    """An event of a wallet, to be found by it."""
+
+    pk = models.CompositePrimaryKey("wallet_id", "type", "position")
+    wallet_id = models.UUIDField()
+    type = models.CharField(max_length=40)
+    position = models.BigIntegerField()
+
+    class Meta:
+        db_table = "event_wallets"
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id} {self.position}"

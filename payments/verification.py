@@ -71,7 +71,8 @@ PAYMENT_CHECKS = [
         "E1",
         "each payment at rest has told it once",
         """SELECT p.id::text, p.status || ' with ' || count(o.id) || ' events of it'
-             FROM payments p LEFT JOIN outbox_events o
+             FROM payments p LEFT JOIN (
+                  SELECT id, subject, type FROM outbox_events UNION ALL SELECT outbox_id, subject, type FROM events) o
                ON o.subject = p.id AND o.type = 'payment.' || lower(p.status)
             WHERE (p.status IN ('VOIDED', 'EXPIRED', 'FAILED') OR p.status = 'SETTLED' AND p.kind <> 'authorization')
             GROUP BY p.id HAVING count(o.id) <> 1""",

@@ -1,5 +1,5 @@
 """
-Places on the money path where a test can make the process die, as if the power had gone.
+Places on the money path, and behind it, where a test can make the process die, as if the power had gone.
 
 Off unless ``FAIL_POINT=name`` or ``name:nth`` is in the environment; then the process kills itself where
 it comes to that place, for the n-th time. Never in production: there nothing is armed, and it refuses
@@ -16,7 +16,8 @@ from itertools import count
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-NAMES = ("money.begun", "money.locked", "money.decided", "money.written", "money.committed", "money.answered")
+MONEY = ("money.begun", "money.locked", "money.decided", "money.written", "money.committed", "money.answered")
+NAMES = (*MONEY, "sequencer.written", "sequencer.committed")
 
 
 def parse(text: str) -> tuple[str, int]:

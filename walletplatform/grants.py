@@ -29,7 +29,9 @@ GRANTS = {
     "payment_transitions": READ,
     "transaction_failures": ADD,
     # events
-    "outbox_events": ADD,
+    "outbox_events": "SELECT, INSERT, DELETE",
+    "events": ADD,
+    "event_wallets": ADD,
     # people and clients
     "identity_users": CHANGE,
     "identity_users_groups": ALL,

@@ -49,6 +49,7 @@ MATRIX = [
     ("POST", "topups", "treasury:write", None),
     ("POST", "bonuses", "treasury:write", None),
     ("POST", "spends", "payments:write", True),
+    ("GET", "events", "events:read", False),
     ("GET", "transactions", "payments:read", True),
     ("GET", "transactions/{id}", "payments:read", True),
     ("GET", "transactions/{id}/ledger", "payments:read", True),

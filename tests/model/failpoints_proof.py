@@ -23,7 +23,7 @@ from tests.model.failpoints_endpoints import ENDPOINTS, Scene, forgotten, scene,
 from tests.model.history_platform import Arena, Reply, arena
 from walletplatform.embedded.data_dir import _free_port
 from walletplatform.embedded.supervisor import ROOT, platform
-from walletplatform.failpoints import NAMES
+from walletplatform.failpoints import MONEY
 
 # From here on the payment stands, whether or not anybody was told.
 DURABLE = frozenset({"money.committed", "money.answered"})
@@ -40,8 +40,8 @@ def prove(count: int, seed: int, progress: Progress) -> list[str]:
 def pairs() -> list[tuple[str, str]]:
     """All pairs, in such an order that the first few have each fail point and as many endpoints."""
     endpoints = list(ENDPOINTS)
-    shifted = [(n + n // len(NAMES)) % len(endpoints) for n in range(len(NAMES) * len(endpoints))]
-    return [(NAMES[n % len(NAMES)], endpoints[place]) for n, place in enumerate(shifted)]
+    shifted = [(n + n // len(MONEY)) % len(endpoints) for n in range(len(MONEY) * len(endpoints))]
+    return [(MONEY[n % len(MONEY)], endpoints[place]) for n, place in enumerate(shifted)]
 
 
 def run(started: Arena, cases: Sequence[tuple[str, str]], progress: Progress) -> list[str]:

@@ -19,7 +19,7 @@ from tests.model.failpoints_endpoints import ENDPOINTS, forgotten
 from tests.model.failpoints_proof import pairs
 from tests.model.failpoints_proof import run as die
 from tests.model.history_platform import Arena, arena
-from walletplatform.failpoints import NAMES
+from walletplatform.failpoints import MONEY
 
 pytestmark = pytest.mark.faults
 
@@ -59,14 +59,14 @@ def test_a_crowd_on_one_wallet_is_paid_or_told_to_come_again(started):
 
 def test_every_money_endpoint_is_tried_at_the_fail_points():
     assert forgotten() == set()
-    assert set(pairs()) == {(name, endpoint) for name in NAMES for endpoint in ENDPOINTS}
+    assert set(pairs()) == {(name, endpoint) for name in MONEY for endpoint in ENDPOINTS}
 
 
 def test_a_death_on_the_money_path_leaves_one_effect(started):
     chosen = ["payments", "capture", "batch, atomic", "voids", "extend", "refund"]
     assert set(chosen) <= ENDPOINTS.keys()
 
-    assert die(started, list(zip(NAMES, chosen, strict=True)), quietly) == []
+    assert die(started, list(zip(MONEY, chosen, strict=True)), quietly) == []
 
 
 def test_postgresql_killed_under_load_loses_nothing(started):

@@ -1,0 +1,148 @@
+"""``GET /events``: the log by position, for those who follow it without Kafka."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from threading import BoundedSemaphore
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, QueryDict
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from events import log
+from events.envelope import envelope
+from events.models import Event
+from events.types import TYPES
+from walletplatform.api.fields import FlagField, StrictSerializer, TextField
+from walletplatform.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from walletplatform.api.problems import Problem, invalid
+from walletplatform.api.query import id_parameter
+from walletplatform.api.responses import json_response
+from walletplatform.api.schema import LIMIT, operation
+from walletplatform.api.views import ApiView
+
+# Shorter than a web process may take to end.
+MAX_WAIT = 9
+LOOK_SECONDS = 0.1
+# A waiting request keeps a thread, and payments need threads too.
+_waiting_places = BoundedSemaphore(16)
+_POSITION = re.compile("0|[1-9][0-9]{0,17}")
+
+
+class EventAnswer(StrictSerializer):
+    """CloudEvents 1.0 in JSON."""
+
+    specversion = serializers.ChoiceField(["1.0"])
+    id = serializers.UUIDField()
+    source = TextField()
+    type = serializers.ChoiceField(TYPES)
+    time = serializers.DateTimeField()
+    subject = serializers.UUIDField(help_text="The payment or wallet that it is about.")
+    datacontenttype = TextField()
+    dataschema = TextField(help_text="The shape of data: see docs/events/.")
+    correlationid = TextField(help_text="The id of the request that made it.")
+    traceparent = TextField(required=False)
+    sequence = TextField(help_text="The position in the log.")
+    data = serializers.DictField()  # type: ignore[assignment]
+
+
+class EventPage(StrictSerializer):
+    data = EventAnswer(many=True)
+    has_more = FlagField()
+    next_after = serializers.IntegerField(help_text="Send it as after, to go on.")
+
+
+class EventsView(ApiView):
+    scopes = {"GET": "events:read"}
+    parameters = {"GET": frozenset({"after", "limit", "types", "wallet_id", "wait"})}
+
+    @operation(
+        "Follow the event log",
+        answer=EventPage,
+        problems=["overloaded"],
+        parameters=[
+            OpenApiParameter("after", {"type": "integer", "minimum": 0, "default": 0}, description="A position."),
+            LIMIT,
+            OpenApiParameter("types", {"type": "string"}, description="payment.settled,payment.failed and the like."),
+            OpenApiParameter("wallet_id", {"type": "string", "format": "uuid"}),
+            OpenApiParameter(
+                "wait",
+                {"type": "integer", "minimum": 0, "maximum": MAX_WAIT, "default": 0},
+                description="Seconds to wait for the next event where there is none yet.",
+            ),
+        ],
+        description="Events behind `after`, in their one order. Positions have no gaps; filters leave some out. "
+        "Keep `next_after` with what you did, and go on from there.",
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if self.principal.is_user:
+            raise Problem("forbidden", "The event log is for client systems.")
+        query = request.GET
+        after, limit = _number(query, "after", 0, 10**18), _number(query, "limit", DEFAULT_LIMIT, MAX_LIMIT, least=1)
+        wait, types = _number(query, "wait", 0, MAX_WAIT), _types(query)
+        read = self._reader(limit, types, id_parameter(query, "wallet_id"))
+        # Read before the page: what is logged in between is on the page, or behind what is told.
+        end = log.head()
+        if after > end:
+            raise invalid("/after", "beyond_the_end", f"The log ends at {end}: was it restored to an earlier moment?")
+        found = read(after)
+        if not found and wait:
+            end, found = _wait_for(read, after=end, seconds=wait)
+        shown, has_more = found[:limit], len(found) > limit
+        last = shown[-1].position if shown else 0
+        return json_response(
+            {
+                "data": [orjson.Fragment(envelope(event)) for event in shown if self.principal.sees_asset(event.asset)],
+                "has_more": has_more,
+                "next_after": last if has_more else max(last, end),
+            }
+        )
+
+    def _reader(self, limit: int, types: list[str], wallet_id: UUID | None) -> Callable[[int], list[Event]]:
+        """Return what reads one event more than is shown, behind a position."""
+        assets = self.principal.assets
+        if wallet_id is not None:
+            return lambda after: log.read_of_wallet(wallet_id, after=after, limit=limit + 1, types=types)
+        if types or assets is not None:
+            named = sorted(assets) if assets is not None else log.assets()
+            return lambda after: log.read_of_assets(named, after=after, limit=limit + 1, types=types)
+        return lambda after: log.read(after=after, limit=limit + 1)
+
+
+def _wait_for(read: Callable[[int], list[Event]], *, after: int, seconds: int) -> tuple[int, list[Event]]:
+    """Look again until something comes; nothing up to ``after`` was wanted. Returns the end by then, too."""
+    if not _waiting_places.acquire(blocking=False):
+        raise Problem("overloaded", "Too many wait for events already. Ask without wait, or later.")
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            # Back into the pool: who waits needs no connection.
+            connection.close()
+            time.sleep(LOOK_SECONDS)
+            end = log.head()
+            found = read(after) if end > after else []
+            if found or time.monotonic() >= deadline:
+                return end, found
+            after = end
+    finally:
+        _waiting_places.release()
+
+
+def _number(query: QueryDict, name: str, default: int, most: int, *, least: int = 0) -> int:
+    text = query.get(name, str(default))
+    if not _POSITION.fullmatch(text) or not least <= int(text) <= most:
+        raise invalid(f"/{name}", "invalid", f"A number from {least} to {most}.")
+    return int(text)
+
+
+def _types(query: QueryDict) -> list[str]:
+    text = query.get("types")
+    wanted = text.split(",") if text is not None else []
+    if unknown := [one for one in wanted if one not in TYPES]:
+        raise invalid("/types", "invalid_choice", f"{unknown[0][:40]!r} is none of: {', '.join(TYPES)}.")
+    return sorted(set(wanted))

@@ -1,0 +1,229 @@
+"""The log: every committed fact once, in the order of each wallet, at a position without gaps."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from django.db import connection
+
+from events import log
+from events.envelope import envelope
+from events.sequencer import sequence
+from tests.actors import actor
+from tests.ledger.test_database_rules import connect
+from tests.money import rows, value
+
+
+def sequence_all():
+    while sequence():
+        pass
+
+
+@pytest.fixture
+def start():
+    """The log's end when the test begins."""
+    sequence_all()
+    return log.head()
+
+
+@pytest.fixture
+def ann(start, shop):
+    return shop.wallet(holding="100.00")
+
+
+@pytest.fixture
+def bob(start, shop):
+    return shop.wallet()
+
+
+def told_of(wallet):
+    return [
+        (event.type, str(event.subject)) for event in log.read_of_wallet(UUID(wallet), after=0, limit=1000, types=[])
+    ]
+
+
+def test_what_is_committed_comes_into_the_log_in_its_order(shop, start, ann, bob):
+    paid = shop.pay(ann, bob, "1.00").json()["id"]
+    failed = shop.pay(ann, bob, "1000.00").json()["payment_id"]
+    held = shop.pay(ann, bob, "2.00", capture=False).json()["id"]
+    captured = shop.post(f"/payments/{held}/capture", {}).json()["id"]
+
+    sequence_all()
+
+    assert told_of(bob) == [
+        ("wallet.created", bob), ("wallet.activated", bob), ("payment.settled", paid), ("payment.failed", failed),
+        ("payment.authorized", held), ("payment.settled", captured), ("payment.captured", held),
+    ]  # fmt: skip
+    assert value("SELECT count(*) FROM outbox_events") == 0
+    positions = [event.position for event in log.read(after=start, limit=1000)]
+    assert positions == list(range(start + 1, log.head() + 1))
+
+
+def test_what_is_not_committed_does_not(shop, start, ann, bob):
+    sequence_all()
+    end = log.head()
+
+    shop.pay(ann, bob, "1.00", metadata=3)
+    shop.pay(ann, str(uuid4()), "1.00")
+
+    assert (sequence(), log.head()) == (0, end)
+
+
+def test_a_fact_that_commits_late_is_not_passed_over(start, shop):
+    """Its id is smaller than those of facts that were committed before it."""
+    late, early = uuid4(), uuid4()
+    insert = (
+        "INSERT INTO outbox_events (event_id, type, subject, time, correlation_id, traceparent, data)"
+        " VALUES (%s, 'wallet.created', %s, now(), '', '', '{\"asset\": \"EUR\"}')"
+    )
+    with connect("default") as slow, connect("default") as fast:
+        slow.execute(insert, (late, late))
+        fast.execute(insert, (early, early))
+        fast.commit()
+        sequence_all()
+        assert [event.event_id for event in log.read(after=start, limit=9)] == [early]
+        slow.commit()
+    sequence_all()
+
+    assert [event.event_id for event in log.read(after=start, limit=9)] == [early, late]
+
+
+def test_sequencers_at_once_give_each_fact_one_position(shop, start, ann, bob):
+    for _ in range(60):
+        shop.pay(ann, bob, "0.01")
+
+    def take_turns(_):
+        try:
+            sequence_all()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(take_turns, range(4)))
+
+    found = log.read(after=start, limit=1000)
+    assert [event.position for event in found] == list(range(start + 1, start + 1 + len(found)))
+    assert len({event.event_id for event in found}) == len(found)
+    entries = [
+        entry["seq"]
+        for event in found
+        for entry in orjson.loads(event.data).get("entries", [])
+        if entry["account_id"] == bob
+    ]
+    assert entries == list(range(1, 61))
+
+
+def test_an_event_is_a_cloud_event_and_always_the_same_bytes(shop, start, ann, bob):
+    shop.pay(ann, bob, "1.00")
+    sequence_all()
+    event = log.read(after=start, limit=1000)[-1]
+    shown = orjson.loads(envelope(event))
+
+    assert envelope(log.read(after=event.position - 1, limit=1)[0]) == envelope(event)
+    assert (shown["specversion"], shown["type"], shown["sequence"]) == ("1.0", "payment.settled", str(event.position))
+    assert shown["subject"] == shown["data"]["id"]
+    assert shown["data"]["entries"][1]["balance_after"] == "1.00"
+
+
+RULES = {
+    "change an event": "UPDATE events SET type = 'payment.failed'",
+    "delete an event": "DELETE FROM events",
+    "truncate the log": "TRUNCATE events",
+    "forget whom it concerns": "DELETE FROM event_wallets",
+    "change a fact": "UPDATE outbox_events SET data = '{}'",
+    "truncate the outbox": "TRUNCATE outbox_events",
+    "drop a fact": "DELETE FROM outbox_events",
+    "leave a gap": "INSERT INTO events SELECT event_id, type, subject, time, correlation_id, traceparent, data,"
+    " position + 2, -1, asset, wallet_ids, sequenced_at FROM events ORDER BY position DESC LIMIT 1",
+    "put a fact in twice": "INSERT INTO events SELECT event_id, type, subject, time, correlation_id, traceparent, data,"
+    " position + 1, outbox_id, asset, wallet_ids, sequenced_at FROM events ORDER BY position DESC LIMIT 1",
+}
+
+
+@pytest.mark.parametrize("role", ["default", "owner"])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_database_keeps_the_log(shop, start, ann, bob, rule, role):
+    sequence_all()
+    shop.pay(ann, bob, "1.00")
+    before = rows("SELECT * FROM events ORDER BY position"), rows("SELECT * FROM outbox_events")
+
+    with connect(role) as session, pytest.raises(Exception, match=r"append-only|without being|gap|denied|duplicate"):
+        session.execute(RULES[rule])
+
+    assert (rows("SELECT * FROM events ORDER BY position"), rows("SELECT * FROM outbox_events")) == before
+
+
+def follow(who, **query):
+    return who.get("/events?" + "&".join(f"{name}={one}" for name, one in query.items()))
+
+
+def test_the_log_is_followed_over_http_page_by_page(shop, start, ann, bob):
+    paid = [shop.pay(ann, bob, "1.00").json()["id"] for _ in range(5)]
+    sequence_all()
+
+    seen, after = [], start
+    while True:
+        page = follow(shop, after=after, limit=2, types="payment.settled", wallet_id=bob).json()
+        seen += [event["subject"] for event in page["data"]]
+        after = page["next_after"]
+        if not page["has_more"]:
+            break
+
+    assert (seen, after) == (paid, log.head())
+    assert follow(shop, after=after).json() == {"data": [], "has_more": False, "next_after": after}
+    everything = follow(shop, after=start, limit=100).json()
+    assert [int(event["sequence"]) for event in everything["data"]] == list(range(start + 1, after + 1))
+    by_type = follow(shop, after=start, types="payment.settled,payment.failed", limit=100).json()
+    assert [event["subject"] for event in by_type["data"]][-5:] == paid
+
+
+def test_who_waits_gets_what_comes(shop, start, ann, bob):
+    sequence_all()
+    end = log.head()
+
+    def wait():
+        try:
+            return follow(shop, after=end, wait=9, types="payment.settled").json()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait)
+        shop.pay(ann, bob, "1000.00")
+        sequence_all()
+        paid = shop.pay(ann, bob, "1.00").json()["id"]
+        sequence_all()
+        assert [event["subject"] for event in waiting.result()["data"]] == [paid]
+
+
+def test_a_client_sees_the_events_of_its_assets_alone(shop, start, ann, bob):
+    gems = shop.wallet("GEM")
+    shop.pay(ann, bob, "1.00")
+    sequence_all()
+    only_gems = actor("client", assets=frozenset({"GEM"}))
+
+    shown = follow(only_gems, after=start, limit=100).json()
+
+    assert {event["subject"] for event in shown["data"]} == {gems}
+    assert shown["next_after"] == log.head()
+    assert follow(only_gems, after=0, wallet_id=ann).json()["data"] == []
+    assert follow(actor("client", assets=frozenset()), after=0).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("after=-1", "/after"), ("after=x", "/after"), ("after=", "/after"), ("after=01", "/after"),
+        ("after=99999999999999999999", "/after"), ("after=999999999999999999", "/after"), ("after=１", "/after"),
+        ("limit=0", "/limit"), ("limit=101", "/limit"), ("wait=10", "/wait"), ("wait=1.5", "/wait"),
+        ("types=", "/types"), ("types=payment.settled,", "/types"), ("types=payment.exploded", "/types"),
+        ("types=PAYMENT.SETTLED", "/types"), ("wallet_id=7", "/wallet_id"), ("asset=EUR", "/asset"),
+    ],
+)  # fmt: skip
+def test_a_question_that_makes_no_sense_is_refused(shop, query, pointer):
+    answer = shop.get(f"/events?{query}")
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
