@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -66,7 +67,7 @@ def read_of_assets(assets: Sequence[str], *, after: int, limit: int, types: Sequ
     return _at(_BY_ASSET, {"assets": list(assets), "types": list(types or TYPES), "after": after, "limit": limit})
 
 
-def _at(query: str, asked: dict[str, object]) -> list[Event]:
+def _at(query: str, asked: dict[str, Any]) -> list[Event]:
     with connection.cursor() as cursor:
         cursor.execute(query, asked)
         positions = [position for (position,) in cursor.fetchall()]

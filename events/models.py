@@ -70,3 +70,53 @@ class WalletEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.wallet_id} {self.position}"
+
+
+class Cursor(models.Model):
+    """How far a reader of the log has come: it has done with every event up to ``position``."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    position = models.BigIntegerField(default=0)
+    moved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "event_cursors"
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.position}"
+
+
+class ProcessedEvent(models.Model):
+    """An event whose effect a consumer has had: written with that effect, so that it is had once."""
+
+    pk = models.CompositePrimaryKey("consumer", "position")
+    consumer = models.CharField(max_length=60)
+    position = models.BigIntegerField()
+
+    class Meta:
+        db_table = "processed_events"
+
+    def __str__(self) -> str:
+        return f"{self.consumer} {self.position}"
+
+
+class ParkedEvent(models.Model):
+    """
+    An event that a consumer set aside, because it failed on it, or because an earlier one of the same is.
+
+    ``keys`` are the payment (or wallet) and, where order matters to the consumer, the wallets that wait with it.
+    """
+
+    consumer = models.CharField(max_length=60)
+    position = models.BigIntegerField()
+    keys = ArrayField(models.UUIDField())
+    error = models.TextField(help_text="Empty: it waits for an earlier one.")
+    tries = models.IntegerField()
+    parked_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "parked_events"
+        constraints = [models.UniqueConstraint(fields=["consumer", "position"], name="parked_events_once")]
+
+    def __str__(self) -> str:
+        return f"{self.consumer} {self.position}"

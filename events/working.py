@@ -13,12 +13,16 @@ logger = logging.getLogger(__name__)
 LONGEST_PAUSE = 5.0
 
 
+class Halted(Exception):
+    """A step can't go on before somebody has mended what it says."""
+
+
 def work(step: Callable[[], int], *, idle_seconds: float) -> None:
     """
     Call ``step`` until SIGTERM or Ctrl-C; it returns how much it did, and after nothing there is a pause.
 
-    A step that the database fails is tried again, at ever longer intervals up to 5 s: what it had not
-    committed did not happen.
+    A step that the database fails, or that is halted, is tried again at ever longer intervals up to 5 s:
+    what it had not committed did not happen.
     """
     stopped = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -27,9 +31,9 @@ def work(step: Callable[[], int], *, idle_seconds: float) -> None:
     while not stopped.is_set():
         try:
             done = step()
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, Halted) as error:
             pause = min(max(2 * pause, 0.1), LONGEST_PAUSE)
-            logger.warning("The database failed a step, tried again in %.1f s: %s", pause, str(error).strip())
+            logger.warning("A step failed and is tried again in %.1f s: %s", pause, str(error).strip())
             connection.close()
             stopped.wait(pause)
             continue

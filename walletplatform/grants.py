@@ -32,6 +32,13 @@ GRANTS = {
     "outbox_events": "SELECT, INSERT, DELETE",
     "events": ADD,
     "event_wallets": ADD,
+    "event_cursors": CHANGE,
+    "processed_events": "SELECT, INSERT, DELETE",
+    "parked_events": ALL,
+    # read models, which can be built anew
+    "payment_figures": ALL,
+    "settlement_totals": ALL,
+    "open_holds": ALL,
     # people and clients
     "identity_users": CHANGE,
     "identity_users_groups": ALL,

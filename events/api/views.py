@@ -12,13 +12,12 @@ import orjson
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, QueryDict
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 
 from events import log
+from events.api.serializers import EventPage
 from events.envelope import envelope
 from events.models import Event
 from events.types import TYPES
-from walletplatform.api.fields import FlagField, StrictSerializer, TextField
 from walletplatform.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.query import id_parameter
@@ -32,29 +31,6 @@ LOOK_SECONDS = 0.1
 # A waiting request keeps a thread, and payments need threads too.
 _waiting_places = BoundedSemaphore(16)
 _POSITION = re.compile("0|[1-9][0-9]{0,17}")
-
-
-class EventAnswer(StrictSerializer):
-    """CloudEvents 1.0 in JSON."""
-
-    specversion = serializers.ChoiceField(["1.0"])
-    id = serializers.UUIDField()
-    source = TextField()
-    type = serializers.ChoiceField(TYPES)
-    time = serializers.DateTimeField()
-    subject = serializers.UUIDField(help_text="The payment or wallet that it is about.")
-    datacontenttype = TextField()
-    dataschema = TextField(help_text="The shape of data: see docs/events/.")
-    correlationid = TextField(help_text="The id of the request that made it.")
-    traceparent = TextField(required=False)
-    sequence = TextField(help_text="The position in the log.")
-    data = serializers.DictField()  # type: ignore[assignment]
-
-
-class EventPage(StrictSerializer):
-    data = EventAnswer(many=True)
-    has_more = FlagField()
-    next_after = serializers.IntegerField(help_text="Send it as after, to go on.")
 
 
 class EventsView(ApiView):

@@ -55,7 +55,7 @@ def run(data_dir: DataDir, say: Say, arguments: Sequence[str]) -> int:
         env["PROMETHEUS_MULTIPROC_DIR"] = str(_empty(data_dir.path / "metrics"))
         _prepare(data_dir, env, say, embedded=services.postgres is not None)
         logins = _logins(data_dir) if services.postgres else []
-        print("Starting web, worker and beat", flush=True)
+        print("Starting web, sequencer, consumers, worker and beat", flush=True)
         supervisor = Supervisor(platform(port), env, say)
         _on_signals(supervisor.tell_to_stop)
         supervisor.start()

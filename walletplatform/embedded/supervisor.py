@@ -1,4 +1,4 @@
-"""Run web, worker and beat as one: started together, restarted when one dies, stopped in order."""
+"""Run the platform's processes as one: started together, restarted when one dies, stopped in order."""
 
 from __future__ import annotations
 
@@ -109,6 +109,7 @@ def platform(port: int) -> list[Child]:
     python = sys.executable
     # Quiet, and without Celery's warning about root: on a developer's machine root may be all there is.
     celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "walletplatform"]
+    manage = [python, "-W", "ignore", "manage.py"]
     return [
         # Many threads: each only waits for its payment's batch, and what waits together commits together.
         Child(
@@ -119,6 +120,8 @@ def platform(port: int) -> list[Child]:
                 "--workers-kill-timeout", "10", "--log-level", "warning", "walletplatform.wsgi:application",
             ],
         ),
+        Child("sequencer", [*manage, "sequence"]),
+        Child("consumers", [*manage, "consume"]),
         Child("worker", [*celery, "worker", "--concurrency=1", "--loglevel=WARNING"]),
         Child("beat", [*celery, "beat", "--loglevel=WARNING", "--pidfile="]),
     ]  # fmt: skip
@@ -127,4 +130,4 @@ def platform(port: int) -> list[Child]:
 def _relay(name: str, process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     for line in process.stdout:
-        print(f"{name:>6} | {line}", end="", flush=True)
+        print(f"{name:>9} | {line}", end="", flush=True)

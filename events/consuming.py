@@ -1,0 +1,219 @@
+"""
+Consuming the log: the effect, the mark that it was had, and the cursor commit together.
+
+So neither a crash, nor a duplicate, nor a replay from 0 has an effect twice. An event on which a consumer
+fails again and again is set aside, and with it the later ones that must not overtake it; all others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import F
+from django.db.transaction import atomic
+from django.utils import timezone
+
+from events import log
+from events.consumers import Consumer
+from events.models import Cursor, Event, ParkedEvent, ProcessedEvent
+from events.working import Halted
+from walletplatform.failpoints import fail_point
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 500
+TRIES = 3
+PAUSE_SECONDS = 0.2
+# So many set aside: then it is the consumer that is broken, not its events.
+MOST_PARKED = 100
+_TRANSIENT = (OperationalError, InterfaceError)
+_MARK = """
+    INSERT INTO processed_events (consumer, position) SELECT %s, unnest(%s::bigint[])
+    ON CONFLICT DO NOTHING RETURNING position
+"""
+
+
+def consume(consumer: Consumer) -> int:
+    """
+    Take the next events from the log; return how many there were.
+
+    :raises OperationalError: where the database fails; nothing was done then
+    :raises Halted: where too many events are set aside already
+    """
+    try:
+        return _take(consumer, AT_ONCE)
+    except _TRANSIENT:
+        raise
+    except Exception:
+        logger.warning("Consumer %s failed on a batch; each event is tried alone", consumer.name, exc_info=True)
+        return _take_one(consumer)
+
+
+def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
+    """Have the effects of events that came by another way than the log's cursor, in the transaction open now."""
+    wanted = [event for event in events if not consumer.types or event.type in consumer.types]
+    fresh = _unprocessed(consumer, wanted)
+    waiting, free = _behind_parked(consumer, fresh)
+    if free:
+        _mark(consumer, free)
+        consumer.apply(free)
+    for event in waiting:
+        _park(consumer, event, error="", tries=0)
+
+
+def retry(consumer: Consumer, *, position: int | None = None) -> int:
+    """
+    Try the parked events again, in their order; return how many went through.
+
+    With ``position`` only that one, and those that wait for it. What fails stays parked with its new error.
+    """
+    done = passed = 0
+    while True:
+        for parked in ParkedEvent.objects.filter(consumer=consumer.name).order_by("position"):
+            if position is None or parked.position == position or not parked.error:
+                passed += _retry_one(consumer, parked.position)
+        if not passed:
+            return done
+        # Others may have come to wait for these meanwhile.
+        done, passed = done + passed, 0
+
+
+def _retry_one(consumer: Consumer, position: int) -> bool:
+    """Try a parked event that waits for no earlier one; return whether it went through."""
+    event = Event.objects.get(position=position)
+    try:
+        with atomic():
+            _locked(consumer)
+            parked = ParkedEvent.objects.filter(consumer=consumer.name)
+            if parked.filter(position__lt=position, keys__overlap=consumer.keys(event)).exists():
+                return False
+            parked.filter(position=position).delete()
+            if _unprocessed(consumer, [event]):
+                _mark(consumer, [event])
+                consumer.apply([event])
+            return True
+    except _TRANSIENT:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever a consumer raises is told, and kept)
+        ParkedEvent.objects.filter(consumer=consumer.name, position=position).update(
+            error=_told(error), tries=F("tries") + 1
+        )
+        return False
+
+
+def position(consumer: Consumer) -> int:
+    """Return up to where the consumer has read the log."""
+    found = Cursor.objects.filter(name=consumer.name).values_list("position", flat=True).first()
+    return found or 0
+
+
+def replay(consumer: Consumer, *, after: int) -> None:
+    """Set the cursor back: events are taken again, and those whose effect was had have none again."""
+    with atomic():
+        _locked(consumer)
+        Cursor.objects.filter(name=consumer.name).update(position=after)
+
+
+def rebuild(consumer: Consumer) -> None:
+    """Take all of a consumer's effects back and begin anew from the first event."""
+    with atomic():
+        _locked(consumer)
+        consumer.reset()
+        ProcessedEvent.objects.filter(consumer=consumer.name).delete()
+        ParkedEvent.objects.filter(consumer=consumer.name).delete()
+        Cursor.objects.filter(name=consumer.name).update(position=0)
+
+
+def _take(consumer: Consumer, limit: int) -> int:
+    with atomic():
+        cursor = _locked(consumer)
+        events = log.read(after=cursor.position, limit=limit)
+        if not events:
+            return 0
+        deliver(consumer, events)
+        cursor.position = events[-1].position
+        cursor.save()
+        fail_point("consumer.applied")
+    fail_point("consumer.committed")
+    return len(events)
+
+
+def _take_one(consumer: Consumer) -> int:
+    """Take the next event alone; after some tries set it aside, so that the others go on."""
+    failed: Exception | None = None
+    for number in range(TRIES):
+        time.sleep(PAUSE_SECONDS * number)
+        try:
+            return _take(consumer, 1)
+        except _TRANSIENT:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever a consumer raises is told, and kept)
+            failed = error
+    if ParkedEvent.objects.filter(consumer=consumer.name).exclude(error="").count() >= MOST_PARKED:
+        raise Halted(f"{consumer.name} set {MOST_PARKED} events aside: mend it, then consume --retry") from failed
+    with atomic():
+        cursor = _locked(consumer)
+        [event] = log.read(after=cursor.position, limit=1)
+        _park(consumer, event, error=_told(failed), tries=TRIES)
+        cursor.position = event.position
+        cursor.save()
+    logger.error("Consumer %s set event %s aside: %s", consumer.name, event.position, _told(failed))
+    return 1
+
+
+def _locked(consumer: Consumer) -> Cursor:
+    """Return the consumer's cursor; nobody else moves it in this transaction."""
+    Cursor.objects.bulk_create([Cursor(name=consumer.name)], ignore_conflicts=True)
+    return Cursor.objects.select_for_update().get(name=consumer.name)
+
+
+def _unprocessed(consumer: Consumer, events: Sequence[Event]) -> list[Event]:
+    positions = [event.position for event in events]
+    had = set(
+        ProcessedEvent.objects.filter(consumer=consumer.name, position__in=positions).values_list("position", flat=True)
+    )
+    return [event for event in events if event.position not in had]
+
+
+def _mark(consumer: Consumer, events: Sequence[Event]) -> None:
+    """Mark events as processed. Somebody who does the same at this moment makes it fail, and be tried again."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, [consumer.name, [event.position for event in events]])
+        if cursor.rowcount != len(events):
+            raise OperationalError(f"{consumer.name} runs elsewhere, too")
+
+
+def _behind_parked(consumer: Consumer, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """Divide events into those that must wait for a parked one, and the others; parked ones are in neither."""
+    parked = list(ParkedEvent.objects.filter(consumer=consumer.name).values_list("position", "keys"))
+    if not parked:
+        return [], list(events)
+    positions = {position for position, _ in parked}
+    held: set[UUID] = {key for _, keys in parked for key in keys}
+    waiting: list[Event] = []
+    free: list[Event] = []
+    for event in events:
+        if event.position in positions:
+            continue
+        keys = consumer.keys(event)
+        if held.isdisjoint(keys):
+            free.append(event)
+        else:
+            waiting.append(event)
+            held.update(keys)
+    return waiting, free
+
+
+def _park(consumer: Consumer, event: Event, *, error: str, tries: int) -> None:
+    ParkedEvent.objects.create(
+        consumer=consumer.name, position=event.position, keys=consumer.keys(event), error=error, tries=tries,
+        parked_at=timezone.now(),
+    )  # fmt: skip
+
+
+def _told(error: Exception | None) -> str:
+    return f"{type(error).__name__}: {error}"[:2000].replace("\0", "")

@@ -1,0 +1,54 @@
+"""Run consumers of the event log."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from events.consumers import CONSUMERS, Consumer
+from events.consuming import consume, retry
+from events.working import work
+
+IDLE_SECONDS = 0.1
+
+
+class Command(BaseCommand):
+    help = """
+Run consumers of the event log until told to stop; all of them where none is named.
+
+  consume                     as `make run` does
+  consume figures             this one alone
+  consume --once              up to the end of the log, and end
+  consume figures --retry     what was set aside, once more
+  consume --list              which there are
+""".strip()
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("names", nargs="*", metavar="NAME", help="consumers (all)")
+        parser.add_argument("--once", action="store_true", help="up to the end of the log, and end")
+        parser.add_argument("--retry", action="store_true", help="try again what was set aside, and end")
+        parser.add_argument("--list", action="store_true", help="say which consumers there are")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = [find(name) for name in options["names"]] or list(CONSUMERS.values())
+        if options["list"]:
+            for one in chosen:
+                self.stdout.write(f"{one.name:12} {one.what}")
+        elif options["retry"]:
+            for one in chosen:
+                self.stdout.write(f"{one.name}: {retry(one)} events went through.")
+        elif options["once"]:
+            for one in chosen:
+                while consume(one):
+                    pass
+        else:
+            work(lambda: sum(consume(one) for one in chosen), idle_seconds=IDLE_SECONDS)
+
+
+def find(name: str) -> Consumer:
+    if name not in CONSUMERS:
+        raise CommandError(f"There is no consumer {name!r}. There are: {', '.join(sorted(CONSUMERS))}.")
+    return CONSUMERS[name]

@@ -1,0 +1,136 @@
+"""Figures, holds and settlement totals: built from events, equal to a recount, whatever is replayed."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+from django.db.models import Sum
+
+from events import consuming
+from events.consumers import CONSUMERS
+from events.sequencer import sequence
+from ops.models import OpenHold, PaymentFigure, SettlementTotal
+from ops.verification import event_checks
+from tests.ledger.test_database_rules import connect
+from tests.money import rows
+
+NAMES = ("figures", "holds", "settlement")
+
+
+def read_all():
+    while sequence():
+        pass
+    for name in NAMES:
+        while consuming.consume(CONSUMERS[name]):
+            pass
+
+
+@pytest.fixture
+def asset(rare_asset):
+    return rare_asset
+
+
+@pytest.fixture
+def story(shop, asset):
+    """Payments of every outcome in an asset of its own; returns the wallets of payer and payee."""
+    ann, bob = shop.wallet(asset, holding="100.00"), shop.wallet(asset)
+    paid = shop.pay(ann, bob, "10.00").json()["id"]
+    shop.post(f"/payments/{paid}/refund", {"amount": "4.00"})
+    shop.pay(ann, bob, "1000.00")
+    shop.pay(bob, ann, "1000.00")
+    held = [shop.pay(ann, bob, "5.00", capture=False).json()["id"] for _ in range(4)]
+    shop.post(f"/payments/{held[0]}/void", {})
+    shop.post(f"/payments/{held[1]}/capture", {})
+    shop.post(f"/payments/{held[2]}/capture", {"amount": "2.00", "final": False})
+    shop.post(f"/payments/{held[3]}/reauthorize", {"amount": "7.00"})
+    read_all()
+    return ann, bob
+
+
+def figures(asset, span="day"):
+    found = PaymentFigure.objects.filter(asset=asset, span=span).values_list(
+        "kind", "outcome", "code", "payments", "amount"
+    )
+    return {(kind, outcome, code): (payments, int(amount)) for kind, outcome, code, payments, amount in found}
+
+
+def everything():
+    tables = ("payment_figures", "settlement_totals", "open_holds")
+    return [sorted(rows(f"SELECT * FROM {table}"), key=str) for table in tables]
+
+
+def test_figures_count_each_outcome_with_its_amount(asset, story):
+    day = figures(asset)
+
+    assert day["transfer", "settled", ""] == (1, 1000)
+    assert day["transfer", "failed", "insufficient_funds"] == (2, 200000)
+    assert day["refund", "settled", ""] == (1, 400)
+    assert day["authorization", "voided", ""] == (1, 500)
+    assert day["capture", "settled", ""] == (2, 700)
+    assert figures(asset, "hour") == figures(asset, "minute") == day
+
+
+def test_what_is_held_is_what_the_ledger_holds(asset, story):
+    held = OpenHold.objects.filter(asset=asset).aggregate(held=Sum("held"))["held"]
+
+    assert [(held,)] == rows("SELECT sum(held) FROM accounts WHERE asset = %s", asset) == [(1000,)]
+
+
+def test_settlement_totals_are_what_the_ledger_moved(asset, story):
+    told = SettlementTotal.objects.filter(asset=asset).values_list("account_id", "entries", "debits", "credits")
+
+    assert set(told) == set(
+        rows(
+            """SELECT account_id, count(*), coalesce(sum(e.amount) FILTER (WHERE direction = 'DEBIT'), 0),
+                      coalesce(sum(e.amount) FILTER (WHERE direction = 'CREDIT'), 0)
+                 FROM ledger_entries e JOIN accounts a ON a.id = e.account_id WHERE a.asset = %s GROUP BY 1""",
+            asset,
+        )
+    )
+
+
+def test_replays_and_rebuilding_change_nothing(asset, story):
+    before = everything()
+
+    for _ in range(3):
+        for name in NAMES:
+            call_command("replay", name, "--from", "0")
+    assert everything() == before
+
+    for name in NAMES:
+        call_command("replay", name, "--rebuild")
+    assert everything() == before
+
+
+def test_verify_events_finds_nothing_where_nothing_is_wrong(asset, story, capsys):
+    call_command("verify_events")
+    assert "Nothing is lost" in capsys.readouterr().out
+
+
+PLANTED = {
+    "the figures": "UPDATE payment_figures SET payments = payments + 1 WHERE asset = %s",
+    "a figure of nothing": "UPDATE payment_figures SET kind = 'fx' WHERE asset = %s AND kind = 'refund'",
+    "the settlement totals": "UPDATE settlement_totals SET debits = debits + 1 WHERE asset = %s",
+    "a counterparty gone": "DELETE FROM settlement_totals WHERE asset = %s",
+    "the open holds": "UPDATE open_holds SET held = held - 1 WHERE asset = %s",
+    "a hold gone": "DELETE FROM open_holds WHERE asset = %s",
+    "a mark gone": "DELETE FROM processed_events WHERE position IN (SELECT position FROM events WHERE asset = %s)",
+    "an event gone": "DELETE FROM events WHERE asset = %s",
+    "an event twice": "INSERT INTO events SELECT event_id, type, subject, time, correlation_id, traceparent, data,"
+    " position + 1000000, -position, asset, wallet_ids, sequenced_at FROM events WHERE asset = %s",
+    "an event of nothing": "INSERT INTO outbox_events"
+    " (event_id, type, subject, time, correlation_id, traceparent, data)"
+    " VALUES (gen_random_uuid(), 'payment.failed', gen_random_uuid(), now(), '', '', %s)",
+    "another amount": "UPDATE events SET data = replace(data, '\"seq\":1', '\"seq\":2') WHERE asset = %s",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_verify_events_finds_what_is_planted(asset, story, planted):
+    with connect("owner") as owner:
+        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        owner.execute(PLANTED[planted], (asset,))
+        found = [check.name for check in event_checks() if owner.execute(check.sql).fetchall()]
+        owner.rollback()
+
+    assert found
