@@ -109,10 +109,9 @@ LEDGER_CHECKS = [
 ]
 
 
-@atomic
 def verify(checks: Sequence[Check]) -> Iterator[tuple[Check, list[Finding]]]:
     """Run checks in one snapshot; yield each with what it found, as it is done."""
-    with connection.cursor() as cursor:
+    with atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

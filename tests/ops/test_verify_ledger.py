@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.db import connections
 
+from ledger import verification
+from ledger.verification import Check
 from tests.conftest import ROOT, admin_url, drop_database, make_database, use_database
 
 PLANTS = {
@@ -100,3 +103,18 @@ def test_what_is_wrong_is_found_and_its_place_named(own_database, plant):
     assert "The ledger is NOT right" in done.stdout
     for place in places:
         assert place.format(**own_database) in done.stdout
+
+
+def test_all_checks_see_one_moment_whatever_is_paid_meanwhile_and_take_their_time(shop):
+    ann, bob = shop.wallet(holding="10.00"), shop.wallet()
+    count = Check("M1", "how many transactions", "SELECT 'now', count(*)::text FROM transactions")
+    limit = Check("M1", "no limit of time", "SELECT 'limit', current_setting('statement_timeout')")
+    seen = []
+
+    with ThreadPoolExecutor(1) as other:
+        for _, [finding] in verification.verify([count, count, limit]):
+            seen.append(finding.detail)
+            other.submit(shop.pay, ann, bob, "1.00").result()
+
+    assert seen[0] == seen[1]
+    assert seen[2] == "0"
