@@ -54,7 +54,10 @@ class Event(EventFields):
 
     class Meta:
         db_table = "events"
-        indexes = [models.Index(fields=["asset", "type", "position"], name="events_asset_type")]
+        indexes = [
+            models.Index(fields=["asset", "type", "position"], name="events_asset_type"),
+            models.Index(fields=["subject", "position"], name="events_subject"),
+        ]
 
 
 class WalletEvent(models.Model):

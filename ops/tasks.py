@@ -1,9 +1,27 @@
 """Scheduled housekeeping. A task only wakes what a command can do as well."""
 
+import logging
+
 from celery import shared_task
 from django.core.management import call_command
+
+from ledger.verification import verify
+from ops.verification import event_checks
+
+logger = logging.getLogger(__name__)
+MOST_LOGGED = 20
 
 
 @shared_task
 def clear_expired_sessions() -> None:
     call_command("clearsessions")
+
+
+@shared_task
+def verify_events() -> None:
+    """Its findings are errors in the log of the worker."""
+    found = [finding for _, findings in verify(event_checks()) for finding in findings]
+    for finding in found[:MOST_LOGGED]:
+        logger.error("%s %s: %s (%s)", finding.check.promise, finding.subject, finding.detail, finding.check.name)
+    if found:
+        raise RuntimeError(f"Events and ledger differ in {len(found)} places: manage.py verify_events shows them")

@@ -164,6 +164,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "ops.tasks.clear_expired_sessions",
         "schedule": timedelta(days=1),
     },
+    "compare events with the ledger": {
+        "task": "ops.tasks.verify_events",
+        "schedule": timedelta(hours=1),
+    },
     "expire holds": {
         "task": "payments.tasks.sweep_expired_holds",
         "schedule": timedelta(minutes=1),
@@ -236,6 +240,14 @@ UNFOLD = {
                     {"title": "Entries", "icon": "format_list_numbered", "link": _console("ledger_entry")},
                     {"title": "Accounts", "icon": "account_balance", "link": _console("ledger_account")},
                     {"title": "Assets", "icon": "paid", "link": _console("ledger_asset")},
+                ],
+            },
+            {
+                "title": "Events",
+                "items": [
+                    {"title": "Log", "icon": "list_alt", "link": _console("events_event")},
+                    {"title": "Readers", "icon": "speed", "link": _console("events_cursor")},
+                    {"title": "Set aside", "icon": "error", "link": _console("events_parkedevent")},
                 ],
             },
             {

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'events',
-                'indexes': [models.Index(fields=['asset', 'type', 'position'], name='events_asset_type')],
+                'indexes': [models.Index(fields=['asset', 'type', 'position'], name='events_asset_type'), models.Index(fields=['subject', 'position'], name='events_subject')],
             },
         ),
         migrations.RunSQL(FORWARD, REVERSE),

@@ -3,6 +3,10 @@
 from django.test import Client as Http
 from prometheus_client.parser import text_string_to_metric_families
 
+from events import log
+from events.models import Cursor
+from events.sequencer import sequence
+
 
 def samples(name):
     """The samples of a metric as {labels: value}."""
@@ -76,3 +80,20 @@ def test_the_money_path_tells_its_batches_phases_and_pool(shop):
     assert samples("wallet_pool_connections").keys() == {
         labels(state="idle"), labels(state="busy"), labels(state="waiting"),
     }  # fmt: skip
+
+
+def test_the_lag_of_the_log_and_of_its_readers_is_told(shop):
+    while sequence():
+        pass
+    Cursor.objects.create(name="a-reader", position=log.head())
+    end = log.head()
+    shop.wallet(holding="1.00")
+    assert samples("wallet_outbox_waiting") == {frozenset(): 3}
+    assert samples("wallet_outbox_seconds")[frozenset()] > 0
+
+    sequence()
+
+    assert samples("wallet_outbox_waiting") == {frozenset(): 0}
+    assert samples("wallet_log_position") == {frozenset(): end + 3}
+    assert samples("wallet_log_behind")[labels(reader="a-reader")] == 3
+    assert samples("wallet_log_parked")[labels(reader="a-reader")] == 0

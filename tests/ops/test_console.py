@@ -7,14 +7,22 @@ from django.db import connection
 from django.test import Client as Http
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from events import log
+from events.models import Cursor, Event, ParkedEvent
+from events.sequencer import sequence
 from ledger.models import Entry
 from ops.dashboard import NAME
+from ops.tasks import verify_events
 from tests.money import snapshot
 from walletplatform.cache.redis import ask
 from walletplatform.identity.models import User
 
-MODELS = ["ledger_asset", "ledger_account", "ledger_transaction", "ledger_entry", "wallets_wallet", "payments_payment"]
+MODELS = [
+    "ledger_asset", "ledger_account", "ledger_transaction", "ledger_entry", "wallets_wallet", "payments_payment",
+    "events_event", "events_cursor", "events_parkedevent",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -144,3 +152,37 @@ def test_the_first_page_does_not_believe_what_is_malformed_or_from_the_future(co
     shop.wallet(rare_asset, holding="12.50")
 
     assert f"12.50 {rare_asset}" in console.get("/admin/").content.decode()
+
+
+def test_an_event_is_found_by_position_and_subject_and_shown_as_it_is_told(console, paid):
+    while sequence():
+        pass
+    event = Event.objects.get(subject=paid["payment"])
+
+    assert found(console, "events_event", str(event.position)) == {str(event.position)}
+    assert found(console, "events_event", paid["payment"]) == {str(event.position)}
+    page = console.get(reverse("admin:events_event_change", args=[event.position])).content.decode()
+    assert reverse("admin:payments_payment_change", args=[paid["payment"]]) in page
+    assert "specversion" in page
+
+
+def test_it_is_seen_who_is_behind_and_what_was_set_aside(console, paid):
+    while sequence():
+        pass
+    end = log.head()
+    Cursor.objects.create(name="slow-reader", position=end - 2)
+    ParkedEvent.objects.create(
+        consumer="slow-reader", position=end - 3, keys=[], error="ValueError: <b>poison</b>", tries=3,
+        parked_at=timezone.now(),
+    )  # fmt: skip
+
+    readers = console.get(reverse("admin:events_cursor_changelist"))
+    shown = {row.pk: (row.behind, row.parked) for row in readers.context["cl"].result_list}
+    assert shown["slow-reader"] == (2, 1)
+    assert "Nothing waits in the outbox" in readers.content.decode()
+    aside = console.get(reverse("admin:events_parkedevent_changelist")).content.decode()
+    assert "ValueError: &lt;b&gt;poison&lt;/b&gt;" in aside
+
+
+def test_the_hourly_comparison_of_events_and_ledger_runs(paid):
+    verify_events()

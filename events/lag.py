@@ -1,0 +1,76 @@
+"""How far everybody who lives on events is behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import Error, connection
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+# Counting further would cost more than it tells.
+MOST_COUNTED = 100_000
+
+_OUTBOX = f"""
+    SELECT (SELECT count(*) FROM (SELECT FROM outbox_events LIMIT {MOST_COUNTED}) AS waiting),
+           coalesce((SELECT extract(epoch FROM clock_timestamp() - time) FROM outbox_events ORDER BY id LIMIT 1), 0),
+           coalesce((SELECT max(position) FROM events), 0)
+"""
+_READERS = f"""
+    SELECT c.name, c.position, (SELECT count(*) FROM (
+               SELECT FROM parked_events p WHERE p.consumer = c.name LIMIT {MOST_COUNTED}) AS parked)
+      FROM event_cursors c ORDER BY c.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A reader of the log: events behind its end, and events set aside."""
+
+    name: str
+    position: int
+    behind: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """``waiting`` facts in the outbox (100,000 at most), the oldest for ``waiting_seconds``; ``end`` of the log."""
+
+    waiting: int
+    waiting_seconds: float
+    end: int
+    readers: list[Reader]
+
+
+def lag() -> Lag:
+    """Return who is behind by how much; in two small queries, whatever has happened."""
+    with connection.cursor() as cursor:
+        # Readers first: the log's end, read later, is never before what they have read.
+        cursor.execute(_READERS)
+        rows = cursor.fetchall()
+        cursor.execute(_OUTBOX)
+        waiting, seconds, end = cursor.fetchone()
+    readers = [Reader(name, position, end - position, parked) for name, position, parked in rows]
+    return Lag(waiting, max(float(seconds), 0.0), end, readers)
+
+
+class LagCollector(Collector):
+    """The same as metrics, read as they are asked for; nothing where the database cannot be reached."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            now = lag()
+        except Error:
+            return
+        yield GaugeMetricFamily("wallet_outbox_waiting", "Facts that are not in the log yet.", now.waiting)
+        yield GaugeMetricFamily("wallet_outbox_seconds", "Since when the oldest of them waits.", now.waiting_seconds)
+        yield GaugeMetricFamily("wallet_log_position", "The log's last position.", now.end)
+        behind = GaugeMetricFamily("wallet_log_behind", "Events that a reader has yet to read.", labels=["reader"])
+        parked = GaugeMetricFamily("wallet_log_parked", "Events that a reader set aside.", labels=["reader"])
+        for reader in now.readers:
+            behind.add_metric([reader.name], reader.behind)
+            parked.add_metric([reader.name], reader.parked)
+        yield behind
+        yield parked
