@@ -8,7 +8,7 @@ PROGRESS := 2>&1 | awk '/^ *Collecting/ && ++n % 20 == 0 { print "  " n " packag
 	/^Installing collected/ { print "  installing " NF - 3 " packages"; fflush() } /ERROR|error:/'
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
-export PORT DATA_DIR OUT
+export PORT DATA_DIR OUT KAFKA
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench prove prove-break mutate up down lint check clean
@@ -16,7 +16,7 @@ export PORT DATA_DIR OUT
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-run: .venv/runtime ## set up and serve: console, API, worker, beat (PORT=8000 DATA_DIR=var)
+run: .venv/runtime ## set up and serve: console, API, events, jobs (PORT=8000 DATA_DIR=var KAFKA=1)
 	@exec $(EMBEDDED) run
 
 test: .venv/development ## run the tests on services of their own (ARGS="-k name")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
@@ -30,11 +31,16 @@ TRIES = 3
 PAUSE_SECONDS = 0.2
 # So many set aside: then it is the consumer that is broken, not its events.
 MOST_PARKED = 100
-_TRANSIENT = (OperationalError, InterfaceError)
+Done = TypeVar("Done")
 _MARK = """
     INSERT INTO processed_events (consumer, position) SELECT %s, unnest(%s::bigint[])
     ON CONFLICT DO NOTHING RETURNING position
 """
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the database failed, and not the consumer."""
+    return isinstance(error, (OperationalError, InterfaceError))
 
 
 def consume(consumer: Consumer) -> int:
@@ -46,15 +52,20 @@ def consume(consumer: Consumer) -> int:
     """
     try:
         return _take(consumer, AT_ONCE)
-    except _TRANSIENT:
-        raise
-    except Exception:
+    except Exception as error:
+        if is_transient(error):
+            raise
         logger.warning("Consumer %s failed on a batch; each event is tried alone", consumer.name, exc_info=True)
         return _take_one(consumer)
 
 
 def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
-    """Have the effects of events that came by another way than the log's cursor, in the transaction open now."""
+    """
+    Have the effects of events, each once, in the transaction open now; nobody else has this consumer's meanwhile.
+
+    However they came: by the log's cursor or from elsewhere.
+    """
+    _locked(consumer)
     wanted = [event for event in events if not consumer.types or event.type in consumer.types]
     fresh = _unprocessed(consumer, wanted)
     waiting, free = _behind_parked(consumer, fresh)
@@ -96,9 +107,9 @@ def _retry_one(consumer: Consumer, position: int) -> bool:
                 _mark(consumer, [event])
                 consumer.apply([event])
             return True
-    except _TRANSIENT:
-        raise
-    except Exception as error:  # noqa: BLE001 (whatever a consumer raises is told, and kept)
+    except Exception as error:
+        if is_transient(error):
+            raise
         ParkedEvent.objects.filter(consumer=consumer.name, position=position).update(
             error=_told(error), tries=F("tries") + 1
         )
@@ -144,25 +155,52 @@ def _take(consumer: Consumer, limit: int) -> int:
 
 def _take_one(consumer: Consumer) -> int:
     """Take the next event alone; after some tries set it aside, so that the others go on."""
+
+    def take(aside: Exception | None) -> bool:
+        cursor = _locked(consumer)
+        events = log.read(after=cursor.position, limit=1)
+        for event in events:
+            _deliver_or_park(consumer, event, aside)
+            cursor.position = event.position
+            cursor.save()
+        return bool(events)
+
+    return int(_some_tries(consumer, take))
+
+
+def deliver_alone(consumer: Consumer, event: Event) -> None:
+    """Have one event's effect, in a transaction of its own; after some tries set it aside."""
+    _some_tries(consumer, lambda aside: _deliver_or_park(consumer, event, aside))
+
+
+def _some_tries(consumer: Consumer, take: Callable[[Exception | None], Done]) -> Done:
+    """Do it in a transaction; where it fails ``TRIES`` times, do it with the error, to set the event aside."""
     failed: Exception | None = None
     for number in range(TRIES):
         time.sleep(PAUSE_SECONDS * number)
         try:
-            return _take(consumer, 1)
-        except _TRANSIENT:
-            raise
-        except Exception as error:  # noqa: BLE001 (whatever a consumer raises is told, and kept)
+            with atomic():
+                return take(None)
+        except Exception as error:
+            if is_transient(error):
+                raise
             failed = error
     if ParkedEvent.objects.filter(consumer=consumer.name).exclude(error="").count() >= MOST_PARKED:
         raise Halted(f"{consumer.name} set {MOST_PARKED} events aside: mend it, then consume --retry") from failed
     with atomic():
-        cursor = _locked(consumer)
-        [event] = log.read(after=cursor.position, limit=1)
-        _park(consumer, event, error=_told(failed), tries=TRIES)
-        cursor.position = event.position
-        cursor.save()
-    logger.error("Consumer %s set event %s aside: %s", consumer.name, event.position, _told(failed))
-    return 1
+        return take(failed)
+
+
+def _deliver_or_park(consumer: Consumer, event: Event, aside: Exception | None) -> None:
+    if aside is None:
+        deliver(consumer, [event])
+        return
+    _locked(consumer)
+    known = ParkedEvent.objects.filter(consumer=consumer.name, position=event.position)
+    if known.exists() or not _unprocessed(consumer, [event]):
+        return
+    logger.error("Consumer %s set event %s aside: %s", consumer.name, event.position, _told(aside))
+    _park(consumer, event, error=_told(aside), tries=TRIES)
 
 
 def _locked(consumer: Consumer) -> Cursor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
 import orjson
 
 from events.models import Event
@@ -20,20 +23,64 @@ def envelope(event: Event) -> bytes:
     ``sequence`` is its position in the log, as text (the Sequence extension); ``correlationid`` the id of
     the request that made it; ``dataschema`` names the shape of ``data``, published under docs/events/.
     """
+    return _cloud_event(event, id=str(event.event_id), type=event.type, subject=event.subject, data=event.data)
+
+
+def entry_envelopes(event: Event) -> list[tuple[str, bytes]]:
+    """Return an ``entry.posted`` event for each of a wallet's entries in an event, with the wallet's id."""
+    if event.type != "payment.settled":
+        return []
+    payment = orjson.loads(event.data)
+    return [
+        (
+            entry["account_id"],
+            _cloud_event(
+                event,
+                id=f"{event.event_id}:{place}",
+                type="entry.posted",
+                subject=entry["account_id"],
+                data=orjson.dumps(entry | {"payment_id": payment["id"], "kind": payment["kind"]}),
+            ),
+        )
+        for place, entry in enumerate(payment["entries"])
+        if entry["account_kind"] == "wallet"
+    ]
+
+
+def from_envelope(told: bytes) -> Event:
+    """Return the event that an envelope tells, as far as it tells it."""
+    fields = orjson.loads(told)
+    data = fields["data"]
+    wallets = [data.get("sender_wallet_id"), data.get("receiver_wallet_id"), data.get("wallet", {}).get("id")]
+    return Event(
+        position=int(fields["sequence"]),
+        event_id=UUID(fields["id"]),
+        type=fields["type"],
+        subject=UUID(fields["subject"]),
+        time=datetime.fromisoformat(fields["time"]),
+        correlation_id=fields["correlationid"],
+        traceparent=fields.get("traceparent", ""),
+        data=orjson.dumps(data).decode(),
+        asset=data.get("asset") or data["wallet"]["asset"],
+        wallet_ids=[UUID(wallet) for wallet in wallets if wallet],
+    )
+
+
+def _cloud_event(event: Event, *, id: str, type: str, subject: object, data: str | bytes) -> bytes:
     trace = {"traceparent": event.traceparent} if event.traceparent else {}
     return orjson.dumps(
         {
             "specversion": "1.0",
-            "id": str(event.event_id),
+            "id": id,
             "source": SOURCE,
-            "type": event.type,
+            "type": type,
             "time": time_text(event.time),
-            "subject": str(event.subject),
+            "subject": str(subject),
             "datacontenttype": "application/json",
-            "dataschema": f"urn:walletplatform:events:{event.type}:v{VERSION}",
+            "dataschema": f"urn:walletplatform:events:{type}:v{VERSION}",
             "correlationid": event.correlation_id,
             **trace,
             "sequence": str(event.position),
-            "data": orjson.Fragment(event.data),
+            "data": orjson.Fragment(data),
         }
     )

@@ -67,10 +67,11 @@ class CursorAdmin(ReadOnlyAdmin):
         end = Event.objects.order_by("-position").values("position")[:1]
         aside = ParkedEvent.objects.filter(consumer=OuterRef("name")).order_by().values("consumer")
         cursors: QuerySet[Any] = super().get_queryset(request)
-        return cursors.annotate(
+        counted: QuerySet[Any] = cursors.annotate(
             behind=Coalesce(Subquery(end), 0) - F("position"),
             parked=Coalesce(Subquery(aside.annotate(n=Count("pk")).values("n")), 0),
         )
+        return counted
 
     @admin.display(description="Events behind")
     def behind(self, cursor: Any) -> int:

@@ -17,7 +17,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 MONEY = ("money.begun", "money.locked", "money.decided", "money.written", "money.committed", "money.answered")
-NAMES = (*MONEY, "sequencer.written", "sequencer.committed", "consumer.applied", "consumer.committed")
+NAMES = (
+    *MONEY, "sequencer.written", "sequencer.committed", "consumer.applied", "consumer.committed",
+    "relay.published",
+)  # fmt: skip
 
 
 def parse(text: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
 from events import log
-from events.envelope import VERSION, envelope
+from events.envelope import VERSION, entry_envelopes, envelope
 from events.sequencer import sequence
 from events.types import TYPES
 
@@ -61,12 +61,14 @@ def test_every_event_is_as_its_schema_says(story):
         check("envelope", told)
         assert told["dataschema"] == SCHEMAS[event.type]["$id"]
         check(event.type, told["data"])
+        for _, entry in entry_envelopes(event):
+            check("entry.posted", orjson.loads(entry)["data"])
     told_types = {event.type for event in story}
     assert told_types >= set(TYPES) - {"payment.created", "payment.expired"}
 
 
 def test_there_is_a_schema_for_each_type_and_each_is_sound():
-    assert set(SCHEMAS) == {*TYPES, "payment", "wallet", "entry", "envelope"}
+    assert set(SCHEMAS) == {*TYPES, "entry.posted", "payment", "wallet", "entry", "envelope"}
     for schema in SCHEMAS.values():
         Draft202012Validator.check_schema(schema)
 

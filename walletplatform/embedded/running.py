@@ -54,9 +54,12 @@ def run(data_dir: DataDir, say: Say, arguments: Sequence[str]) -> int:
         env = os.environ | services.start() | {"DATA_DIR": str(data_dir.path)}
         env["PROMETHEUS_MULTIPROC_DIR"] = str(_empty(data_dir.path / "metrics"))
         _prepare(data_dir, env, say, embedded=services.postgres is not None)
+        if services.kafka:
+            # Its memory begins empty: everything is told again.
+            _manage(env, "relay", "kafka", "--rewind")
         logins = _logins(data_dir) if services.postgres else []
         print("Starting web, sequencer, consumers, worker and beat", flush=True)
-        supervisor = Supervisor(platform(port), env, say)
+        supervisor = Supervisor(platform(port, kafka=bool(env.get("KAFKA_BOOTSTRAP_SERVERS"))), env, say)
         _on_signals(supervisor.tell_to_stop)
         supervisor.start()
         if _is_ready(port, supervisor):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from walletplatform.embedded.data_dir import DataDir
+from walletplatform.embedded.kafka import Kafka
 from walletplatform.embedded.postgres import Postgres
 from walletplatform.embedded.roles import prepare_database, prepare_roles
 from walletplatform.embedded.valkey import Valkey
@@ -17,7 +18,7 @@ OF_THE_DATABASE = (DEMO_CLIENT, CONSOLE_LOGIN, PREPARED)
 
 
 class Services:
-    """PostgreSQL and Valkey of a folder, each only where the environment names no server."""
+    """PostgreSQL, Valkey and (KAFKA=1) Kafka of a folder, each only where the environment names no server."""
 
     def __init__(self, data_dir: DataDir, say: Callable[[str], None]) -> None:
         if os.environ.get("DATABASE_OWNER_URL") and not os.environ.get("DATABASE_URL"):
@@ -27,6 +28,8 @@ class Services:
         self.postgres = None if os.environ.get("DATABASE_URL") else Postgres(data_dir)
         redis_given = os.environ.get("REDIS_URL") and os.environ.get("BROKER_URL")
         self.valkey = None if redis_given else Valkey(data_dir)
+        kafka_wanted = os.environ.get("KAFKA") == "1" and not os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        self.kafka = Kafka(data_dir) if kafka_wanted else None
 
     def start(self) -> dict[str, str]:
         """Start them and return the environment by which they are found; also kept in a file."""
@@ -40,6 +43,10 @@ class Services:
             self.valkey.start()
             env |= {"REDIS_URL": self.valkey.url(), "BROKER_URL": self.valkey.url(database=1)}
             self.say(f"Valkey: ready on port {self.data_dir.port('valkey', running=True)}")
+        if self.kafka:
+            self.kafka.start()
+            env["KAFKA_BOOTSTRAP_SERVERS"] = self.kafka.servers(running=True)
+            self.say(f"Kafka: ready on {env['KAFKA_BOOTSTRAP_SERVERS']}")
         # What the caller has set wins, here as in the settings.
         env = {name: os.environ.get(name, value) for name, value in env.items()}
         self.data_dir.write_env(env)
@@ -47,6 +54,8 @@ class Services:
 
     def stop(self) -> None:
         try:
+            if self.kafka:
+                self.kafka.stop()
             if self.valkey:
                 self.valkey.stop()
         finally:

@@ -104,8 +104,8 @@ def _end_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def platform(port: int) -> list[Child]:
-    """The processes of the platform, in the order in which they stop."""
+def platform(port: int, *, kafka: bool = False) -> list[Child]:
+    """The processes of the platform, in the order in which they stop; ``kafka``: with a relay."""
     python = sys.executable
     # Quiet, and without Celery's warning about root: on a developer's machine root may be all there is.
     celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "walletplatform"]
@@ -122,6 +122,7 @@ def platform(port: int) -> list[Child]:
         ),
         Child("sequencer", [*manage, "sequence"]),
         Child("consumers", [*manage, "consume"]),
+        *([Child("kafka", [*manage, "relay", "kafka"])] if kafka else []),
         Child("worker", [*celery, "worker", "--concurrency=1", "--loglevel=WARNING"]),
         Child("beat", [*celery, "beat", "--loglevel=WARNING", "--pidfile="]),
     ]  # fmt: skip

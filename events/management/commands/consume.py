@@ -3,10 +3,12 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from events.consumers import CONSUMERS, Consumer
 from events.consuming import consume, retry
+from events.kafka_source import KafkaSource
 from events.working import work
 
 IDLE_SECONDS = 0.1
@@ -20,6 +22,7 @@ Run consumers of the event log until told to stop; all of them where none is nam
   consume figures             this one alone
   consume --once              up to the end of the log, and end
   consume figures --retry     what was set aside, once more
+  consume figures --kafka     from Kafka instead of the log; several share the work
   consume --list              which there are
 """.strip()
 
@@ -30,9 +33,13 @@ Run consumers of the event log until told to stop; all of them where none is nam
         parser.add_argument("names", nargs="*", metavar="NAME", help="consumers (all)")
         parser.add_argument("--once", action="store_true", help="up to the end of the log, and end")
         parser.add_argument("--retry", action="store_true", help="try again what was set aside, and end")
+        parser.add_argument("--kafka", action="store_true", help="read Kafka's topics instead of the log")
         parser.add_argument("--list", action="store_true", help="say which consumers there are")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["kafka"]:
+            self._consume_kafka(options["names"])
+            return
         chosen = [find(name) for name in options["names"]] or list(CONSUMERS.values())
         if options["list"]:
             for one in chosen:
@@ -46,6 +53,12 @@ Run consumers of the event log until told to stop; all of them where none is nam
                     pass
         else:
             work(lambda: sum(consume(one) for one in chosen), idle_seconds=IDLE_SECONDS)
+
+    def _consume_kafka(self, names: list[str]) -> None:
+        if len(names) != 1 or not settings.KAFKA_BOOTSTRAP_SERVERS:
+            raise CommandError("From Kafka reads one consumer: name it, and set KAFKA_BOOTSTRAP_SERVERS.")
+        with KafkaSource(find(names[0]), settings.KAFKA_BOOTSTRAP_SERVERS) as source:
+            work(source.step, idle_seconds=0)
 
 
 def find(name: str) -> Consumer:

@@ -1,0 +1,139 @@
+"""
+The Kafka relay: the log, in its order, into topics.
+
+- ``payments``: events of payments, keyed by payment; ``wallets``: those of wallets, keyed by wallet;
+- ``entries``: a message for each of a wallet's entries, keyed by wallet, taken from the payment's event.
+
+The cursor moves when every message before it is acknowledged by all replicas. So a relay or a broker that
+dies delays events and repeats some, and never loses one; two relays repeat each other and lose nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from django.db import connection
+
+from events import log
+from events.envelope import CONTENT_TYPE, entry_envelopes, envelope
+from events.models import Cursor, Event
+from events.working import Halted
+from walletplatform.failpoints import fail_point
+
+logger = logging.getLogger(__name__)
+
+NAME = "kafka"
+TOPICS = ("payments", "wallets", "entries")
+PARTITIONS = 6
+AT_ONCE = 500
+DELIVERY_SECONDS = 10
+_LOCK = 0x6B_61_66_6B_61
+
+Message = tuple[str, str, bytes]
+
+
+class KafkaRelay:
+    """One process's producer. ``servers`` is Kafka's list of ``host:port``."""
+
+    def __init__(self, servers: str) -> None:
+        self.servers = servers
+        self.producer: Producer | None = None
+
+    def step(self) -> int:
+        """
+        Publish the next events; return how many there were.
+
+        :raises Halted: where the broker did not take them all; they are published again
+        """
+        if not _alone():
+            return 0
+        cursor, _ = Cursor.objects.get_or_create(name=NAME)
+        events = log.read(after=cursor.position, limit=AT_ONCE)
+        if not events:
+            return 0
+        self._publish(events)
+        fail_point("relay.published")
+        # A relay that was frozen and comes back moves nothing back.
+        Cursor.objects.filter(name=NAME, position__lt=events[-1].position).update(position=events[-1].position)
+        return len(events)
+
+    def _publish(self, events: list[Event]) -> None:
+        producer = self.producer = self.producer or _producer(self.servers)
+        failed: list[str] = []
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None:
+                failed.append(str(error))
+
+        try:
+            for event in events:
+                for topic, key, value in messages(event):
+                    producer.produce(topic, value, key, headers=_headers(event), on_delivery=delivered)
+                producer.poll(0)
+            left = producer.flush(DELIVERY_SECONDS)
+        except (KafkaException, BufferError) as error:
+            failed.append(str(error))
+            left = 0
+        if failed or left:
+            # An idempotent producer that gave messages up is of no more use.
+            self.producer = None
+            producer.purge()
+            raise Halted(f"Kafka did not take {left + len(failed)} messages: {failed[0] if failed else 'no answer'}")
+
+
+def messages(event: Event) -> Iterator[Message]:
+    """Yield an event's messages: topic, key and value."""
+    yield "wallets" if event.type.startswith("wallet.") else "payments", str(event.subject), envelope(event)
+    for wallet, told in entry_envelopes(event):
+        yield "entries", wallet, told
+
+
+def make_topics(servers: str) -> None:
+    """Make the topics that are missing; a broker that makes them by itself is left alone."""
+    for name, made in AdminClient({"bootstrap.servers": servers}).create_topics(
+        [NewTopic(topic, PARTITIONS) for topic in TOPICS], request_timeout=DELIVERY_SECONDS
+    ).items():  # fmt: skip
+        try:
+            made.result()
+        except KafkaException as error:
+            if "EXISTS" not in str(error):
+                logger.warning("The topic %s could not be made: %s", name, error)
+
+
+def _producer(servers: str) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": servers,
+            "enable.idempotence": True,
+            "acks": "all",
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "message.timeout.ms": DELIVERY_SECONDS * 1000,
+            # More at once than ever wait, so that it never refuses one for want of room.
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
+
+
+def _headers(event: Event) -> list[tuple[str, str | bytes | None]]:
+    return [
+        ("content-type", CONTENT_TYPE),
+        ("ce_id", str(event.event_id)),
+        ("ce_type", event.type),
+        ("position", str(event.position)),
+        ("correlation-id", event.correlation_id),
+        *([("traceparent", event.traceparent)] if event.traceparent else []),
+    ]
+
+
+def _alone() -> bool:
+    """Whether this session is the one that relays; a lock that ends with the session, and spares duplicates."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        (alone,) = cursor.fetchone()
+    return bool(alone)

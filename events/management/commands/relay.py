@@ -1,0 +1,47 @@
+"""Relay the event log to a broker."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from events.kafka import NAME, KafkaRelay, make_topics
+from events.models import Cursor
+from events.working import work
+
+IDLE_SECONDS = 0.1
+
+
+class Command(BaseCommand):
+    help = """
+Relay the event log to Kafka (KAFKA_BOOTSTRAP_SERVERS), in its order, until told to stop.
+
+  relay kafka            as `make run KAFKA=1` does
+  relay kafka --once     up to the end of the log, and end
+  relay kafka --rewind   set it back to the first event, and end: an emptied broker is filled again
+
+Of two at once, one relays and the other waits to take over.
+""".strip()
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("broker", choices=[NAME])
+        parser.add_argument("--once", action="store_true", help="up to the end of the log, and end")
+        parser.add_argument("--rewind", action="store_true", help="begin anew with the first event, next time")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["rewind"]:
+            Cursor.objects.filter(name=NAME).update(position=0)
+            return
+        if not settings.KAFKA_BOOTSTRAP_SERVERS:
+            raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: host:port,host:port of the brokers.")
+        make_topics(settings.KAFKA_BOOTSTRAP_SERVERS)
+        relay = KafkaRelay(settings.KAFKA_BOOTSTRAP_SERVERS)
+        if not options["once"]:
+            work(relay.step, idle_seconds=IDLE_SECONDS)
+            return
+        while relay.step():
+            pass
