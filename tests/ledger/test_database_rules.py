@@ -79,7 +79,8 @@ FORBIDDEN = {
     "delete a payment": "DELETE FROM payments WHERE id = '{payment}'",
     "delete a key": "DELETE FROM idempotency_keys",
     "rewrite a key": "UPDATE idempotency_keys SET body = ''",
-    "delete an event": "DELETE FROM outbox_events",
+    "change a fact": "UPDATE outbox_events SET data = '{{}}'",
+    "delete an event": "DELETE FROM events",
     "change a scale": "UPDATE assets SET scale = 3 WHERE code = 'EUR'",
     "allow a move": "INSERT INTO wallet_transitions VALUES ('CLOSED', 'ACTIVE')",
 }

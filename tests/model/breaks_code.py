@@ -71,6 +71,25 @@ IN_KEYS = [
           "walletplatform/api/idempotency.py", ", option=orjson.OPT_SORT_KEYS", ""),
 ]  # fmt: skip
 
+LOG, CONSUMING, KAFKA = "tests/events/test_log.py", "tests/events/test_consuming.py", "tests/events/test_kafka.py"
+IN_EVENTS = [
+    _take("sequencer lock", "sequencers do not take turns", LOG, "events/sequencer.py",
+          'cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])', "cursor.execute(\"SELECT %s\", [_LOCK])"),
+    _take("order of the log", "facts get their positions in any order", LOG, "events/sequencer.py",
+          "row_number() OVER (ORDER BY id)", "row_number() OVER (ORDER BY event_id::text DESC)"),
+    _take("processed marks", "what a consumer did is not looked up (dedup off)", CONSUMING, "events/consuming.py",
+          "if event.position not in had]", "if True]"),
+    _take("cursor lock", "two of the same consumer do not take turns", CONSUMING, "events/consuming.py",
+          "Cursor.objects.select_for_update().get", "Cursor.objects.get"),
+    _take("one transaction", "the mark commits before the effect", CONSUMING, "events/consuming.py",
+          "        _mark(consumer, free)\n        consumer.apply(free)\n",
+          "        _mark(consumer, free)\n        connection.commit()\n        consumer.apply(free)\n"),
+    _take("parked keys", "later events of a poisonous one's payment overtake it", CONSUMING, "events/consuming.py",
+          "if held.isdisjoint(keys):", "if True:"),
+    _take("mark after publish", "the relay's cursor moves before Kafka has the events", KAFKA, "events/kafka.py",
+          "        if failed or left:\n", "        if False:\n"),
+]  # fmt: skip
+
 IN_RULES = [
     _take("funds", "nobody asks whether the money is there", REFUSALS, MOVING,
           "    if account.covers(amount):\n        return None\n", "    if account:\n        return None\n"),
@@ -210,4 +229,4 @@ IN_PROOFS = [
 
 
 def breaks() -> list[Break]:
-    return [*IN_LOCKS, *IN_KEYS, *IN_RULES, *IN_HOLDS, *IN_BATCHES, *IN_READING, *IN_PROOFS]
+    return [*IN_LOCKS, *IN_KEYS, *IN_EVENTS, *IN_RULES, *IN_HOLDS, *IN_BATCHES, *IN_READING, *IN_PROOFS]

@@ -34,6 +34,12 @@ ACCOUNT = """
     VALUES ({id}, '{asset}', '{kind}', {balance}, {held}, {floor}, {seq}, {open}, now());
 """
 ASSET = "INSERT INTO assets (code, name, kind, scale, created_at) VALUES ('{code}', 'n', '{kind}', {scale}, now());"
+EVENT = """
+    INSERT INTO events (event_id, type, subject, time, correlation_id, traceparent, data,
+                        position, outbox_id, asset, wallet_ids, sequenced_at)
+    SELECT event_id, type, subject, time, '', '', data, (SELECT coalesce(max(position), 0) FROM events) + {step},
+           {outbox_id}, 'EUR', ARRAY[]::uuid[], now() FROM outbox_events WHERE subject = '{paid}';
+"""
 NEW_ASSET = ASSET.format(code="NEW", kind="fiat", scale=2)
 
 
@@ -63,6 +69,10 @@ def _account(**more: str) -> str:
         "seq": "0", "open": "true",
     }  # fmt: skip
     return ACCOUNT.format(**(usual | more))
+
+
+def _event(step: int, outbox_id: int) -> str:
+    return EVENT.format(step=step, outbox_id=outbox_id, paid="{paid}")
 
 
 _OF_NOBODY = "{new}"
@@ -101,6 +111,14 @@ ATTEMPTS: dict[str, Attempt] = {
         "ledger_clock_pkey": "INSERT INTO ledger_clock VALUES (1, '0')",
         "outbox_events_pkey": "INSERT INTO outbox_events OVERRIDING SYSTEM VALUE SELECT * FROM outbox_events"
         " WHERE subject = '{paid}'",
+        "outbox_events_fixed": "UPDATE outbox_events SET type = 'x' WHERE subject = '{paid}'",
+        "outbox_events_to_the_log": "DELETE FROM outbox_events WHERE subject = '{paid}'",
+        "events_pkey": _event(1, -1) + _event(0, -2),
+        "events_outbox_id_key": _event(1, -1) + _event(1, -1),
+        "events_position": _event(2, -1),
+        "events_append_only": "UPDATE events SET type = 'x'",
+        "event_wallets_pkey": 2 * "INSERT INTO event_wallets VALUES ('{ann}', 'x', 1);",
+        "event_wallets_append_only": "DELETE FROM event_wallets",
         # entries
         "ledger_entries_amount": _entry(amount="0"),
         "ledger_entries_direction": _entry(direction="SIDE"),
@@ -167,7 +185,8 @@ CATALOGUE = """
     WITH tables AS (
         SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname IN (
                'assets', 'accounts', 'transactions', 'ledger_entries', 'idempotency_keys', 'ledger_clock', 'wallets',
-               'wallet_transitions', 'payments', 'payment_transitions', 'transaction_failures', 'outbox_events')
+               'wallet_transitions', 'payments', 'payment_transitions', 'transaction_failures', 'outbox_events',
+               'events', 'event_wallets')
     )
     SELECT c.conname::text, t.relname::text,
            'ALTER TABLE ' || t.relname || ' DROP CONSTRAINT ' || c.conname || ' CASCADE'

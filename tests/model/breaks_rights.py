@@ -19,7 +19,8 @@ RIGHTS = {
     "payments": "UPDATE, DELETE",
     "payment_transitions": "INSERT",
     "transaction_failures": "UPDATE, DELETE",
-    "outbox_events": "UPDATE, DELETE",
+    "outbox_events": "UPDATE, TRUNCATE",
+    "events": "UPDATE, DELETE",
 }
 OTHER = [
     (
