@@ -23,7 +23,7 @@ from rich.table import Table
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "walletplatform.settings")
 django.setup()
 
-from bench import engine, growth, http, http_batch, limits, pgledger  # noqa: E402  (need the app registry)
+from bench import engine, events, growth, http, http_batch, limits, pgledger  # noqa: E402  (need the app registry)
 from bench.world import CLIENT, make_world  # noqa: E402
 from walletplatform.identity.tokens import access_token  # noqa: E402
 
@@ -36,9 +36,11 @@ HOW = {
     "http_single_uniform_vs_pgbench": "POST /payments, 64 connections, unique keys / pgbench, 8 clients, one function",
     "http_single_hot_vs_uniform": "the same load, all from one wallet / between 999",
     "http_batch1000_vs_engine": "POST /payments/batch, 1,000 items, 2 connections / one process, batches of 1,000",
-    "authorize_capture_vs_transfer": "time of an authorization with its capture / of a transfer, batches of 100",
+    "authorize_capture_vs_transfer": "authorization with capture / of a transfer: time, batches of 100, in turns",
     "engine_single_vs_pgledger": "single payments, 2 processes of 32 threads, group commit / pgledger, 8 clients",
     "engine_hot_vs_pgledger": "the same, all from one wallet",
+    "sequencing_vs_engine": "facts moved into the log / payments, one process, batches of 1,000",
+    "engine_with_events_vs_without": "single payments while sequencer and consumers run / while they do not",
     "engine_batch1000_vs_pgledger": "one process, batches of 1,000 / pgledger's batch function, 1,000, one client",
 }
 
@@ -66,9 +68,21 @@ def main() -> None:
             figures = engine.batches(wallets, batch=batch, processes=processes, payments=payments)
             note(f"engine_{processes}x{batch}", **figures)
     note("copy", per_second=limits.copy_rate(30000))
-    note("engine_holds", **engine.holds(wallets, payments=10000))
+    # In turns: what the machine does to one of them it does to the other.
+    turns = [
+        (engine.batches(wallets, batch=100, processes=1, payments=5000), engine.holds(wallets, payments=3500))
+        for _ in range(3)
+    ]
+    note("engine_transfers", per_second=len(turns) / sum(1 / plain["per_second"] for plain, _ in turns))
+    note("engine_holds", per_second=len(turns) / sum(1 / held["per_second"] for _, held in turns))
     for name, hot in (("single", False), ("hot", True)):
         note(f"engine_{name}", **engine.singles(wallets, hot=hot, seconds=8))
+    console.print("Events")
+    note("sequencing", **events.sequencing())
+    events.begin_at_the_end()
+    with_events, into_log = events.beside(wallets, seconds=8)
+    note("engine_single_with_events", **with_events)
+    note("into_log", **into_log)
     console.print("pgledger")
     sql = pgledger.source()
     if sql is None:
@@ -102,7 +116,9 @@ def ratios(rate: dict[str, float]) -> dict[str, float]:
         "http_single_uniform_vs_pgbench": rate["http_uniform_64"] / rate["pgbench_uniform"],
         "http_single_hot_vs_uniform": rate["http_hot_64"] / rate["http_uniform_64"],
         "http_batch1000_vs_engine": rate["http_batch1000"] / rate["engine_1x1000"],
-        "authorize_capture_vs_transfer": rate["engine_1x100"] / rate["engine_holds"],
+        "sequencing_vs_engine": rate["sequencing"] / rate["engine_1x1000"],
+        "engine_with_events_vs_without": rate["engine_single_with_events"] / rate["engine_single"],
+        "authorize_capture_vs_transfer": rate["engine_transfers"] / rate["engine_holds"],
     }
     if "pgledger_single" in rate:
         found |= {

@@ -18,7 +18,7 @@ from walletplatform.failpoints import fail_point
 _LOCK = 0x65_76_65_6E_74
 AT_ONCE = 2_000
 CHANNEL = "events"
-# Facts do not call the sequencer: a NOTIFY would make their commits wait for each other (docs/adr/0014).
+# Facts do not call the sequencer: docs/adr/0014 says why.
 POLL_SECONDS = 0.025
 
 _MOVE = f"""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 from django.db import connection
 
-from events import log
+from events import log, sequencer
 from events.envelope import envelope
 from events.sequencer import sequence
 from tests.actors import actor
@@ -114,6 +116,37 @@ def test_sequencers_at_once_give_each_fact_one_position(shop, start, ann, bob):
         if entry["account_id"] == bob
     ]
     assert entries == list(range(1, 61))
+
+
+def test_a_sequencer_waits_for_one_that_has_written_and_not_committed(shop, start, ann, bob, monkeypatch):
+    sequence_all()
+    shop.pay(ann, bob, "1.00")
+    written, go_on = Event(), Event()
+
+    def stop_there(name):
+        if name == "sequencer.written" and not written.is_set():
+            written.set()
+            assert go_on.wait(10)
+
+    def run():
+        try:
+            return sequence()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(sequencer, "fail_point", stop_there)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run)
+        assert written.wait(10)
+        shop.pay(ann, bob, "1.00")
+        second = pool.submit(run)
+        # Without the lock it goes on now, from the same position.
+        time.sleep(0.3)
+        go_on.set()
+        assert (first.result(), second.result()) == (1, 1)
+
+    positions = [event.position for event in log.read(after=start, limit=1000)]
+    assert positions == list(range(start + 1, start + 1 + len(positions)))
 
 
 def test_an_event_is_a_cloud_event_and_always_the_same_bytes(shop, start, ann, bob):

@@ -58,6 +58,9 @@ class Result:
 
 
 def main(names: Sequence[str]) -> int:
+    if {"-h", "--help"} & set(names):
+        print(__doc__)
+        return 0
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # what was started is stopped
     with tempfile.TemporaryDirectory(prefix="break-", ignore_cleanup_errors=True) as folder:
