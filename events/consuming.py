@@ -66,7 +66,9 @@ def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
     However they came: by the log's cursor or from elsewhere.
     """
     _locked(consumer)
-    wanted = [event for event in events if not consumer.types or event.type in consumer.types]
+    # Kafka may bring the same event twice at once.
+    once = {event.position: event for event in events}.values()
+    wanted = [event for event in once if not consumer.types or event.type in consumer.types]
     fresh = _unprocessed(consumer, wanted)
     waiting, free = _behind_parked(consumer, fresh)
     if free:

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from django.db import connection
+from django.utils import timezone
 
 from events import log
 from events.envelope import CONTENT_TYPE, entry_envelopes, envelope
@@ -59,7 +60,8 @@ class KafkaRelay:
         self._publish(events)
         fail_point("relay.published")
         # A relay that was frozen and comes back moves nothing back.
-        Cursor.objects.filter(name=NAME, position__lt=events[-1].position).update(position=events[-1].position)
+        behind = Cursor.objects.filter(name=NAME, position__lt=events[-1].position)
+        behind.update(position=events[-1].position, moved_at=timezone.now())
         return len(events)
 
     def _publish(self, events: list[Event]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from confluent_kafka import Consumer as KafkaConsumer
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Message
 from django.db.transaction import atomic
 
 from events.consumers import Consumer
@@ -34,6 +34,8 @@ class KafkaSource:
             }
         )
         self.kafka.subscribe(TOPICS)
+        # What was taken from Kafka and had no effect yet: its offsets must not be committed before.
+        self.taken: list[Message] = []
 
     def __enter__(self) -> KafkaSource:
         return self
@@ -45,20 +47,19 @@ class KafkaSource:
         """
         Take the next messages; return how many there were. Offsets are committed after their effects.
 
-        :raises Halted: where the broker does not answer
+        :raises Halted: where the broker refuses; what was taken before is kept for the next step
         """
         try:
-            found = self.kafka.consume(AT_ONCE, WAIT_SECONDS)
-            if not found:
+            found = self.taken or self.kafka.consume(AT_ONCE, WAIT_SECONDS)
+            self.taken = [message for message in found if not message.error()]
+            if not self.taken:
                 return 0
-            errors = [message.error() for message in found if message.error()]
-            if errors:
-                raise Halted(f"Kafka: {errors[0]}")
-            self._deliver([from_envelope(message.value() or b"") for message in found])
+            self._deliver([from_envelope(message.value() or b"") for message in self.taken])
+            done, self.taken = len(self.taken), []
             self.kafka.commit(asynchronous=False)
         except KafkaException as error:
             raise Halted(f"Kafka: {error}") from error
-        return len(found)
+        return done
 
     def _deliver(self, events: Sequence[Event]) -> None:
         try:

@@ -27,7 +27,7 @@ WITH taken AS (
     RETURNING *
 ), facts AS MATERIALIZED (
     SELECT taken.*, row_number() OVER (ORDER BY id) + (SELECT coalesce(max(position), 0) FROM events) AS position,
-           coalesce(j ->> 'asset', j #>> '{{wallet,asset}}') AS asset,
+           coalesce(j ->> 'asset', j #>> '{{wallet,asset}}', '') AS asset,
            array_remove(ARRAY[
                j ->> 'sender_wallet_id', j ->> 'receiver_wallet_id', j #>> '{{wallet,id}}'
            ]::uuid[], NULL) AS wallet_ids

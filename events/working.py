@@ -34,7 +34,8 @@ def work(step: Callable[[], int], *, idle_seconds: float) -> None:
         except (DatabaseError, InterfaceError, Halted) as error:
             pause = min(max(2 * pause, 0.1), LONGEST_PAUSE)
             logger.warning("A step failed and is tried again in %.1f s: %s", pause, str(error).strip())
-            connection.close()
+            if not isinstance(error, Halted):
+                connection.close()
             stopped.wait(pause)
             continue
         pause = idle_seconds

@@ -13,6 +13,7 @@ from django.db.transaction import atomic
 
 from events import consuming, log
 from events.consumers import CONSUMERS, Consumer
+from events.management.commands.consume import consume_each
 from events.models import Cursor, ParkedEvent, ProcessedEvent
 from events.sequencer import sequence
 from events.types import PAYMENT_EVENTS
@@ -215,10 +216,22 @@ def test_events_are_marked_in_the_transaction_of_their_effect(shop, ann, bob, di
     with pytest.raises(RuntimeError):
         deliver_and_fail()
     with atomic():
-        consuming.deliver(diary.consumer, event)
+        consuming.deliver(diary.consumer, event * 2)
         consuming.deliver(diary.consumer, event)
 
     assert diary.notes().count(position) == 1
+
+
+def test_a_consumer_that_is_halted_does_not_hold_up_the_others(shop, ann, bob, diary, monkeypatch):
+    monkeypatch.setattr(consuming, "MOST_PARKED", 0)
+    other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
+    poison, position = pay(shop, ann, bob)
+    diary.hates = {poison}
+
+    assert consume_each([diary.consumer, other.consumer]) > 0
+    assert other.notes()[-1] == position
+    with pytest.raises(Halted):
+        consume_each([diary.consumer, other.consumer])
 
 
 @pytest.fixture

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from threading import Timer
 from uuid import uuid4
 
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
-from events import consuming, kafka, log
+from events import consuming, kafka, kafka_source, log
 from events.consumers import Consumer
 from events.envelope import envelope, from_envelope
 from events.kafka import KafkaRelay, make_topics
@@ -181,6 +183,29 @@ def test_a_consumer_reads_kafka_as_it_reads_the_log(shop, broker, relay, story):
         same = from_kafka[event.position]
         assert envelope(same) == envelope(event)
         assert (same.asset, set(same.wallet_ids)) == (event.asset, set(event.wallet_ids))
+
+
+def test_a_database_that_fails_a_consumer_of_kafka_loses_it_nothing(shop, broker, relay, story, monkeypatch):
+    had = []
+    consumer = Consumer(
+        f"fails-{uuid4().hex[:8]}", "notes", frozenset(TYPES), lambda events: had.extend(events), lambda: None
+    )
+    publish_all(relay)
+    failures = iter(range(3))
+
+    def fail_at_first(*arguments):
+        if next(failures, None) is not None:
+            raise OperationalError("the power went")
+        return deliver(*arguments)
+
+    deliver = kafka_source.deliver
+    monkeypatch.setattr(kafka_source, "deliver", fail_at_first)
+    with KafkaSource(consumer, relay.servers) as source:
+        while not _positions(relay, story) <= {event.position for event in had}:
+            with suppress(OperationalError):
+                source.step()
+    assert next(failures, None) is None
+    assert len({event.position for event in had}) == len(had)
 
 
 def _positions(relay, story):

@@ -1,6 +1,7 @@
 """Run consumers of the event log."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from events.consumers import CONSUMERS, Consumer
 from events.consuming import consume, retry
 from events.kafka_source import KafkaSource
-from events.working import work
+from events.working import Halted, work
 
 IDLE_SECONDS = 0.1
 
@@ -52,13 +53,30 @@ Run consumers of the event log until told to stop; all of them where none is nam
                 while consume(one):
                     pass
         else:
-            work(lambda: sum(consume(one) for one in chosen), idle_seconds=IDLE_SECONDS)
+            work(lambda: consume_each(chosen), idle_seconds=IDLE_SECONDS)
 
     def _consume_kafka(self, names: list[str]) -> None:
         if len(names) != 1 or not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("From Kafka reads one consumer: name it, and set KAFKA_BOOTSTRAP_SERVERS.")
         with KafkaSource(find(names[0]), settings.KAFKA_BOOTSTRAP_SERVERS) as source:
             work(source.step, idle_seconds=0)
+
+
+def consume_each(consumers: Iterable[Consumer]) -> int:
+    """
+    Let each consumer take its next events; return how many they took.
+
+    :raises Halted: where nobody has anything left to do but one that is halted
+    """
+    done, halted = 0, None
+    for consumer in consumers:
+        try:
+            done += consume(consumer)
+        except Halted as error:
+            halted = error
+    if halted and not done:
+        raise halted
+    return done
 
 
 def find(name: str) -> Consumer:
