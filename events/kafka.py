@@ -97,9 +97,10 @@ def messages(event: Event) -> Iterator[Message]:
 
 def make_topics(servers: str) -> None:
     """Make the topics that are missing; a broker that makes them by itself is left alone."""
-    for name, made in AdminClient({"bootstrap.servers": servers}).create_topics(
-        [NewTopic(topic, PARTITIONS) for topic in TOPICS], request_timeout=DELIVERY_SECONDS
-    ).items():  # fmt: skip
+    # Kept by name: its answers come only as long as it lives.
+    admin = AdminClient({"bootstrap.servers": servers})
+    topics = [NewTopic(topic, PARTITIONS) for topic in TOPICS]
+    for name, made in admin.create_topics(topics, request_timeout=DELIVERY_SECONDS).items():
         try:
             made.result()
         except KafkaException as error:

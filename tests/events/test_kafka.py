@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
@@ -233,6 +234,14 @@ def test_the_relay_command_relays_and_rewinds(shop, broker, relay, story, settin
     call_command("relay", "kafka", rewind=True)
 
     assert Cursor.objects.get(name=kafka.NAME).position == 0
+
+
+def test_topics_are_made_with_room_for_several_readers_and_again_without_ado(broker, caplog):
+    make_topics(broker.servers(running=True))
+
+    topics = AdminClient({"bootstrap.servers": broker.servers(running=True)}).list_topics(timeout=10).topics
+    assert {name: len(topics[name].partitions) for name in kafka.TOPICS} == dict.fromkeys(kafka.TOPICS, 6)
+    assert "could not be made" not in caplog.text
 
 
 def test_without_a_broker_the_commands_say_what_to_set(settings):

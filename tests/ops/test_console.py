@@ -14,7 +14,6 @@ from events.models import Cursor, Event, ParkedEvent
 from events.sequencer import sequence
 from ledger.models import Entry
 from ops.dashboard import NAME
-from ops.tasks import verify_events
 from tests.money import snapshot
 from walletplatform.cache.redis import ask
 from walletplatform.identity.models import User
@@ -182,7 +181,3 @@ def test_it_is_seen_who_is_behind_and_what_was_set_aside(console, paid):
     assert "Nothing waits in the outbox" in readers.content.decode()
     aside = console.get(reverse("admin:events_parkedevent_changelist")).content.decode()
     assert "ValueError: &lt;b&gt;poison&lt;/b&gt;" in aside
-
-
-def test_the_hourly_comparison_of_events_and_ledger_runs(paid):
-    verify_events()

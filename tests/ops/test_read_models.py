@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.core.management import call_command
 from django.db.models import Sum
@@ -10,7 +12,9 @@ from events import consuming
 from events.consumers import CONSUMERS
 from events.sequencer import sequence
 from ops.models import OpenHold, PaymentFigure, SettlementTotal
+from ops.tasks import verify_events as verify_hourly
 from ops.verification import event_checks
+from tests.conftest import drop_database, make_database, use_database
 from tests.ledger.test_database_rules import connect
 from tests.money import rows
 
@@ -25,8 +29,21 @@ def read_all():
             pass
 
 
+@pytest.fixture(autouse=True)
+def own_database(database):
+    """A database where nobody has written past the platform, as tests of its rules do."""
+    name = f"models_{os.getpid()}"
+    make_database(name)
+    use_database(name)
+    try:
+        yield
+    finally:
+        use_database(database)
+        drop_database(name)
+
+
 @pytest.fixture
-def asset(rare_asset):
+def asset(own_database, rare_asset):
     return rare_asset
 
 
@@ -105,6 +122,15 @@ def test_replays_and_rebuilding_change_nothing(asset, story):
 def test_verify_events_finds_nothing_where_nothing_is_wrong(asset, story, capsys):
     call_command("verify_events")
     assert "Nothing is lost" in capsys.readouterr().out
+
+
+def test_the_hourly_comparison_tells_what_it_finds(asset, story, caplog):
+    verify_hourly()
+
+    PaymentFigure.objects.filter(asset=asset).delete()
+    with pytest.raises(RuntimeError, match="differ in"):
+        verify_hourly()
+    assert "the figures are a recount of the log" in caplog.text
 
 
 PLANTED = {
