@@ -84,6 +84,7 @@ class Cursor(models.Model):
 
     class Meta:
         db_table = "event_cursors"
+        verbose_name = "reader"
 
     def __str__(self) -> str:
         return f"{self.name} at {self.position}"
@@ -119,6 +120,8 @@ class ParkedEvent(models.Model):
 
     class Meta:
         db_table = "parked_events"
+        verbose_name = "event set aside"
+        verbose_name_plural = "events set aside"
         constraints = [models.UniqueConstraint(fields=["consumer", "position"], name="parked_events_once")]
 
     def __str__(self) -> str:
