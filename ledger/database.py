@@ -36,8 +36,10 @@ def epoch() -> str:
 
 
 def _note_epoch(connection: Connection[tuple[Any, ...]]) -> None:
+    # The timeline by the log that is written now: the control file learns of a promotion minutes later.
     row = connection.execute(
-        "SELECT system_identifier || ':' || timeline_id FROM pg_control_system(), pg_control_checkpoint()"
+        "SELECT system_identifier || ':' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
+        " FROM pg_control_system()"
     ).fetchone()
     assert row is not None
     _epoch[:] = [str(row[0])]
@@ -64,6 +66,7 @@ def conninfo() -> str:
         "options": database["OPTIONS"]["options"] + PLANNING,
         "application_name": "money",
         "connect_timeout": 5,
+        **settings.TCP_TIMEOUTS,
     }
     return make_conninfo(**{name: value for name, value in given.items() if value})
 

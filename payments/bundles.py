@@ -73,7 +73,8 @@ def decide_bundle(state: State, bundle: Bundle) -> tuple[tuple[Outcome, list[Out
     outcomes: list[Outcome] = []
     for place, (command, after) in enumerate(zip(bundle.commands, bundle.after, strict=True)):
         if after is not None and outcomes[after].status >= 400:
-            outcome = refuse(command, _PREDECESSOR)
+            # What its key had done before stays done, and is told.
+            outcome = replay(state, command) or refuse(command, _PREDECESSOR)
         else:
             outcome = decide_one(state, plan, command)
         if bundle.atomic and outcome.status >= 400:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
@@ -12,8 +13,10 @@ from ledger import clock
 from payments.commands import Expire
 from payments.engine import execute
 from payments.models import Payment
+from walletplatform.api.problems import Problem
 from walletplatform.identity.principal import Principal
 
+logger = logging.getLogger(__name__)
 AT_ONCE = 500
 # Whom the log and the events name where nobody asked.
 PLATFORM = Principal(id=UUID(int=0), kind="client", scopes=frozenset(), assets=None)
@@ -23,9 +26,23 @@ def expire_holds() -> Iterator[int]:
     """Release holds that are due by now, the longest overdue first; yield how many were looked at, by and by."""
     now, after = clock.now(), None
     while due := _due(now, after):
-        execute([_expire(payment_id) for _, payment_id in due])
+        _release([_expire(payment_id) for _, payment_id in due])
         after = due[-1]
         yield len(due)
+
+
+def _release(commands: list[Expire]) -> None:
+    """Release holds together; where that fails, each alone, so that one holds up no other."""
+    try:
+        execute(commands)
+    except Exception as error:
+        if isinstance(error, Problem) and error.code == "unavailable":
+            raise
+        if len(commands) == 1:
+            logger.warning("Hold %s is not released now: %s", commands[0].payment_id, error)
+            return
+        for command in commands:
+            _release([command])
 
 
 def _due(now: datetime, after: tuple[datetime, UUID] | None) -> list[tuple[datetime, UUID]]:

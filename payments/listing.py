@@ -51,12 +51,14 @@ _ALL = """
        AND p.created_at >= %(since)s AND p.created_at < %(until)s
      ORDER BY p.id DESC LIMIT %(limit)s
 """
+_OF_ITS_SENDER = """AND (NOT %(is_user)s OR p.status <> 'FAILED'
+                        OR EXISTS (SELECT FROM wallets w WHERE w.id = p.sender_id AND w.user_id = %(caller)s))"""
 # What came of one payment is never much: its index, then the filters.
 _OF_PARENT = f"""
     SELECT p.id FROM payments AS p
      WHERE p.parent_id = %(parent)s AND p.id < %(below)s AND p.id >= %(from_id)s
        AND p.created_at >= %(since)s AND p.created_at < %(until)s
-       AND p.kind = ANY(%(kinds)s) AND p.status = ANY(%(statuses)s) {_OF_ASSETS}
+       AND p.kind = ANY(%(kinds)s) AND p.status = ANY(%(statuses)s) {_OF_ASSETS} {_OF_ITS_SENDER}
      ORDER BY p.id DESC LIMIT %(limit)s
 """
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -98,6 +100,7 @@ def payment_ids(*, principal: Principal, filters: Filters, after: UUID | None, l
         "limit": limit,
         "assets": None if principal.assets is None else sorted(principal.assets),
         "is_user": principal.is_user,
+        "caller": principal.id,
     }
     if filters.parent_id is not None:
         return _run(_OF_PARENT, parameters | {"parent": filters.parent_id})

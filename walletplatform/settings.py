@@ -96,6 +96,12 @@ TEMPLATES = [
 ]
 
 
+# A server that vanished without a word is given up after some ten seconds, not after the system's hours.
+TCP_TIMEOUTS = {
+    "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000,
+}  # fmt: skip
+
+
 def database(url: str, options: str) -> dict[str, Any]:
     """Return Django's settings for the PostgreSQL database at ``url`` (percent-encoding allowed)."""
     parts = urlsplit(url)
@@ -108,7 +114,7 @@ def database(url: str, options: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "OPTIONS": {"options": options, "connect_timeout": 5},
+        "OPTIONS": {"options": options, "connect_timeout": 5, **TCP_TIMEOUTS},
     }
 
 

@@ -27,7 +27,8 @@ def _one_by_one(model: Reference, asked: dict[str, Any]) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     for item in asked["items"]:
         after = item.get("after")
-        if after is not None and results[after]["status"] >= 400:
+        used = model._key(item) in model.keys
+        if after is not None and results[after]["status"] >= 400 and not used:
             results.append(model._no("predecessor_failed"))
         else:
             results.append(model.request({name: value for name, value in item.items() if name != "after"}))

@@ -3,6 +3,7 @@
 import pytest
 
 from payments.expiry import expire_holds
+from tests.ledger.test_database_rules import connect
 from tests.money import snapshot, value
 from tests.payments.holds import act, authorize, facts, held, status, wait_until_due
 
@@ -185,6 +186,21 @@ def test_the_sweep_ends_what_is_due_and_nothing_else(shop, ann, bob):
     assert [status(shop, hold) for hold in (due, captured, later)] == ["EXPIRED", "SETTLED", "AUTHORIZED"]
     assert held(shop, ann) == ("96.00", "10.00", "86.00")
     assert (facts(due)[-1], facts(captured)[-1]) == ("payment.expired", "payment.captured")
+
+
+def test_a_wallet_that_somebody_holds_does_not_hold_up_the_expiry_of_others(shop, ann, bob):
+    carol = shop.wallet(holding="10.00")
+    stuck, due = authorize(shop, carol, bob, "1.00", expires_in=1), authorize(shop, ann, bob, "1.00", expires_in=1)
+    wait_until_due(due)
+
+    with connect("owner") as rival:
+        rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (carol,))
+        list(expire_holds())
+        rival.rollback()
+
+    assert (status(shop, stuck), status(shop, due)) == ("AUTHORIZED", "EXPIRED")
+    list(expire_holds())
+    assert status(shop, stuck) == "EXPIRED"
 
 
 def test_a_replay_answers_the_same_after_the_authorization_has_gone_on(shop, ann, bob):

@@ -216,3 +216,16 @@ def test_a_hold_that_has_settled_is_no_transaction_but_its_captures_are(shop):
     assert (capture in listed, hold in listed) == (True, False)
     assert shop.get(f"/transactions?wallet_id={ann}&kind=authorization").json()["data"] == []
     assert shop.get(f"/transactions/{hold}").status_code == 404
+
+
+def test_an_end_user_sees_no_failed_attempts_of_others_among_a_payments_children(shop, ann, mallory):
+    payer, payee = shop.wallet(owner=ann.id, holding="5.00"), shop.wallet(owner=mallory.id)
+    paid = shop.pay(payer, payee, "5.00").json()["id"]
+    shop.pay(payee, shop.wallet(), "5.00")
+    declined = shop.post(f"/payments/{paid}/refund", {}).json()["payment_id"]
+
+    def listed(who):
+        return [child["id"] for child in who.get(f"/payments?parent_id={paid}").json()["data"]]
+
+    assert (listed(ann), listed(mallory), listed(shop)) == ([], [declined], [declined])
+    assert ann.get(f"/payments/{declined}").status_code == 404

@@ -78,6 +78,15 @@ def test_a_link_fails_with_its_predecessor_only(world):
     assert [one.status for one in each] == [201, 201]
 
 
+def test_a_link_does_not_hide_what_its_key_had_done_before(world):
+    paid = move("1.00", key="k")
+    _, [before] = run(world, bundle([paid], atomic=False, key="first"))
+
+    _, each = run(world, bundle([move("999.00"), paid], atomic=False, after=[None, 0]))
+
+    assert (each[1].status, each[1].replayed, each[1].body) == (201, True, before.body)
+
+
 def test_a_decline_takes_an_atomic_bundle_back(world):
     commands = [move("60.00", key="a"), move("60.00", key="b"), move("1.00", key="c")]
 
