@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 
@@ -35,6 +39,26 @@ PROBLEMS = [
 ACT_PROBLEMS = [*KEYS, "not_found", "invalid_state", "lock_timeout", "outcome_unknown"]
 
 
+# What does not go through the queue leaves the flusher and its side lanes their connections.
+_PLACES = BoundedSemaphore(max(settings.MONEY_POOL_SIZE - 4, 1))
+_PATIENCE_SECONDS = 2
+
+
+@contextmanager
+def _beside_the_group() -> Iterator[None]:
+    """
+    Take one of the few places beside the queue.
+
+    :raises Problem: ``overloaded`` where none becomes free in two seconds
+    """
+    if not _PLACES.acquire(timeout=_PATIENCE_SECONDS):
+        raise Problem("overloaded", "Too many batches and dry runs at once. Nothing was executed.")
+    try:
+        yield
+    finally:
+        _PLACES.release()
+
+
 class MoneyView(ApiView):
     """A POST that moves or holds money, once for its key. Its query knows ``dry_run``."""
 
@@ -54,13 +78,18 @@ class MoneyView(ApiView):
     def run(self, request: HttpRequest, command: Command, *, kind: str) -> HttpResponse:
         """Execute one command and answer its outcome."""
         dry_run = self.is_dry_run(request)
-        outcome = execute([command], dry_run=True)[0] if dry_run else submit(command)
+        if dry_run:
+            with _beside_the_group():
+                outcome = execute([command], dry_run=True)[0]
+        else:
+            outcome = submit(command)
         return self._answer(outcome, [(kind, outcome)], dry_run=dry_run)
 
     def run_bundle(self, request: HttpRequest, bundle: Bundle, *, kinds: list[str]) -> HttpResponse:
         """Execute a bundle and answer its outcome; ``kinds`` are those of its commands."""
         dry_run = self.is_dry_run(request)
-        whole, each = execute_bundle(bundle, dry_run=dry_run)
+        with _beside_the_group():
+            whole, each = execute_bundle(bundle, dry_run=dry_run)
         return self._answer(whole, list(zip(kinds, each, strict=False)) or [(kinds[0], whole)], dry_run=dry_run)
 
     def _answer(self, outcome: Outcome, counted: list[tuple[str, Outcome]], *, dry_run: bool) -> HttpResponse:

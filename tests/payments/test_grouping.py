@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.db import connection as db
 
 from ledger.database import money_pool
 from payments.commands import Move
@@ -174,3 +176,29 @@ def test_a_dry_database_refuses_all_and_executes_none(group, transfer, shop, ann
 
     assert codes == ["unavailable", "unavailable"]
     assert shop.balance(bob) == "0.00"
+
+
+def test_dry_runs_on_a_locked_wallet_do_not_take_the_connections_of_payments(shop, ann, bob):
+    carol, dave = shop.wallet(holding="10.00"), shop.wallet()
+    body = {"sender_wallet_id": ann, "receiver_wallet_id": bob, "amount": "1.00"}
+
+    ended = threading.Event()
+
+    def dry_runs(_):
+        seen = set()
+        try:
+            while not ended.is_set():
+                seen.add(shop.post("/payments?dry_run=true", body).status_code)
+            return seen
+        finally:
+            db.close()
+
+    with locked(ann), ThreadPoolExecutor(32) as pool:
+        running = [pool.submit(dry_runs, number) for number in range(32)]
+        time.sleep(0.5)
+        paid = [shop.pay(carol, dave, "1.00").status_code for _ in range(6)]
+        ended.set()
+        refused = {status for one in running for status in one.result()}
+
+    assert paid == [201] * 6
+    assert refused <= {429, 503}
