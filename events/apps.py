@@ -5,6 +5,7 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
+        import events.webhooks.fanout  # noqa: F401 (registers its consumer; needs the models)
         from events.lag import LagCollector
         from walletplatform.observability.metrics import COLLECTORS
 

@@ -47,6 +47,21 @@ def entry_envelopes(event: Event) -> list[tuple[str, bytes]]:
     ]
 
 
+def ping_envelope(delivery_id: UUID, time: datetime) -> bytes:
+    """Return the event of a webhook's test, which is not of the log."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": str(delivery_id),
+            "source": SOURCE,
+            "type": "webhook.ping",
+            "time": time_text(time),
+            "datacontenttype": "application/json",
+            "data": {},
+        }
+    )
+
+
 def from_envelope(told: bytes) -> Event:
     """Return the event that an envelope tells, as far as it tells it."""
     fields = orjson.loads(told)

@@ -22,6 +22,24 @@ _READERS = f"""
                SELECT FROM parked_events p WHERE p.consumer = c.name LIMIT {MOST_COUNTED}) AS parked)
       FROM event_cursors c ORDER BY c.name
 """
+# Over all endpoints: what is pending and since when, what was given up, and who fails. By index, each.
+_WEBHOOKS = f"""
+    SELECT (SELECT count(*) FROM (SELECT FROM webhook_deliveries WHERE state = 'PENDING' LIMIT {MOST_COUNTED}) AS p),
+           (SELECT count(*) FROM (
+               SELECT FROM webhook_endpoints e CROSS JOIN LATERAL (
+                      SELECT FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'DEAD'
+                       LIMIT {MOST_COUNTED}) AS dead LIMIT {MOST_COUNTED}) AS given_up),
+           (SELECT count(*) FROM webhook_endpoints WHERE enabled AND failures > 0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Deliveries that wait or were given up (100,000 at most), and endpoints whose last attempt failed."""
+
+    pending: int
+    given_up: int
+    failing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +74,19 @@ def lag() -> Lag:
     return Lag(waiting, max(float(seconds), 0.0), end, readers)
 
 
+def webhooks() -> Webhooks:
+    """Return how deliveries stand."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WEBHOOKS)
+        return Webhooks(*cursor.fetchone())
+
+
 class LagCollector(Collector):
     """The same as metrics, read as they are asked for; nothing where the database cannot be reached."""
 
     def collect(self) -> Iterator[Metric]:
         try:
-            now = lag()
+            now, sent = lag(), webhooks()
         except Error:
             return
         yield GaugeMetricFamily("wallet_outbox_waiting", "Facts that are not in the log yet.", now.waiting)
@@ -74,3 +99,6 @@ class LagCollector(Collector):
             parked.add_metric([reader.name], reader.parked)
         yield behind
         yield parked
+        yield GaugeMetricFamily("wallet_webhooks_pending", "Deliveries that were not taken yet.", sent.pending)
+        yield GaugeMetricFamily("wallet_webhooks_dead", "Deliveries that were given up.", sent.given_up)
+        yield GaugeMetricFamily("wallet_webhooks_failing", "Endpoints whose last attempt failed.", sent.failing)

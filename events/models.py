@@ -126,3 +126,102 @@ class ParkedEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.consumer} {self.position}"
+
+
+class WebhookEndpoint(models.Model):
+    """
+    An address of a client to which events are sent, signed.
+
+    It gets the events behind ``after``, of its ``types`` (empty: all) and of the ``assets`` that its client
+    sees (NULL: all). Both secrets are encrypted; the former one signs too until ``former_until``.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    client_id = models.UUIDField()
+    url = models.CharField(max_length=2000)
+    description = models.CharField(max_length=200, blank=True)
+    types = ArrayField(models.CharField(max_length=40))
+    assets = ArrayField(models.CharField(max_length=16), null=True)
+    secret = models.TextField()
+    former_secret = models.TextField(blank=True)
+    former_until = models.DateTimeField(null=True)
+    after = models.BigIntegerField()
+    enabled = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=200, blank=True)
+    failures = models.IntegerField(default=0, help_text="Attempts that failed since one last succeeded.")
+    paused_until = models.DateTimeField(null=True, help_text="After several failures it is spared until then.")
+    succeeded_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhook_endpoints"
+        indexes = [models.Index(fields=["client_id", "id"], name="webhook_endpoints_client")]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class WebhookDelivery(models.Model):
+    """
+    An event to be sent to an endpoint until it is taken; ``position`` NULL is a test's ping.
+
+    ``attempts`` counts all of them, and the retry schedule those since ``counted_from``, which a
+    redelivery moves. Somebody is at it until ``claimed_until``.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "PENDING", "Pending"
+        DELIVERED = "DELIVERED", "Delivered"
+        DEAD = "DEAD", "Given up"
+
+    id = models.UUIDField(primary_key=True)
+    endpoint = models.ForeignKey(WebhookEndpoint, models.PROTECT, related_name="deliveries", db_index=False)
+    position = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=9, choices=State, default=State.PENDING)
+    attempts = models.IntegerField(default=0)
+    counted_from = models.IntegerField(default=0)
+    due_at = models.DateTimeField()
+    claimed_until = models.DateTimeField(null=True)
+    give_up_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhook_deliveries"
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "position"], name="webhook_deliveries_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["PENDING", "DELIVERED", "DEAD"]), name="webhook_deliveries_state"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["endpoint", "state", "id"], name="webhook_deliveries_list"),
+            models.Index(
+                fields=["endpoint", "due_at"], condition=models.Q(state="PENDING"), name="webhook_deliveries_due"
+            ),
+            models.Index(fields=["give_up_at"], condition=models.Q(state="PENDING"), name="webhook_deliveries_old"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class WebhookAttempt(models.Model):
+    """One try of a delivery and what came of it: an HTTP status, or an error; the answer's first bytes."""
+
+    pk = models.CompositePrimaryKey("delivery_id", "number")
+    delivery = models.ForeignKey(WebhookDelivery, models.PROTECT, related_name="tried", db_index=False)
+    number = models.IntegerField()
+    started_at = models.DateTimeField()
+    milliseconds = models.IntegerField()
+    status = models.IntegerField(null=True)
+    error = models.CharField(max_length=200, blank=True)
+    answer = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        db_table = "webhook_attempts"
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.number}"

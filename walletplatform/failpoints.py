@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 MONEY = ("money.begun", "money.locked", "money.decided", "money.written", "money.committed", "money.answered")
 NAMES = (
     *MONEY, "sequencer.written", "sequencer.committed", "consumer.applied", "consumer.committed",
-    "relay.published",
+    "relay.published", "webhook.sent",
 )  # fmt: skip
 
 

@@ -35,6 +35,11 @@ GRANTS = {
     "event_cursors": CHANGE,
     "processed_events": "SELECT, INSERT, DELETE",
     "parked_events": ALL,
+    "webhook_endpoints": CHANGE,
+    "webhook_deliveries": (
+        "SELECT, INSERT, UPDATE (state, attempts, counted_from, due_at, claimed_until, give_up_at, finished_at)"
+    ),
+    "webhook_attempts": ADD,
     # read models, which can be built anew
     "payment_figures": ALL,
     "settlement_totals": ALL,

@@ -33,6 +33,8 @@ SECRET_KEY = env("SECRET_KEY", default="" if PRODUCTION else _development_key)
 JWT_KEY = env("JWT_KEY", default="" if PRODUCTION else _development_key)
 if len(SECRET_KEY) < 32 or len(JWT_KEY) < 32:
     raise ImproperlyConfigured("Set SECRET_KEY and JWT_KEY to random texts of 32 characters or more.")
+# Former ones, while what they signed or encrypted is still about.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 JWT_ISSUER = "walletplatform"
 JWT_AUDIENCE = "walletplatform-api"
 JWT_ACCESS_LIFETIME = timedelta(minutes=60)
@@ -159,6 +161,10 @@ CACHES = {
 # Where the log is relayed to; empty: nowhere.
 KAFKA_BOOTSTRAP_SERVERS = env("KAFKA_BOOTSTRAP_SERVERS", default="")
 
+RABBITMQ_URL = env("RABBITMQ_URL", default="")
+# Webhooks go to public addresses over TLS; a developer's own receiver is neither.
+WEBHOOKS_MAY_REACH_LOOPBACK = not PRODUCTION and env.bool("WEBHOOKS_MAY_REACH_LOOPBACK", default=False)
+
 CELERY_BROKER_URL = env("BROKER_URL", default=REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ACKS_LATE = True
@@ -257,6 +263,8 @@ UNFOLD = {
                     {"title": "Log", "icon": "list_alt", "link": _console("events_event")},
                     {"title": "Readers", "icon": "speed", "link": _console("events_cursor")},
                     {"title": "Set aside", "icon": "error", "link": _console("events_parkedevent")},
+                    {"title": "Webhooks", "icon": "webhook", "link": _console("events_webhookendpoint")},
+                    {"title": "Deliveries", "icon": "outgoing_mail", "link": _console("events_webhookdelivery")},
                 ],
             },
             {

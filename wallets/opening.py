@@ -8,15 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import IntegrityError, OperationalError
-from django.db.transaction import atomic
-from psycopg import errors
 
 from events import outbox
 from events.outbox import Fact
 from ledger import clock
-from ledger.idempotency import KEY_CONSTRAINT, KeyedRequest, StoredOutcome, keep_outcome, stored_outcome
+from ledger.idempotency import KeyedRequest
 from ledger.ids import id_maker
+from ledger.keyed import Answer, once
 from ledger.models import Account, Asset
 from walletplatform.api.problems import Problem
 from walletplatform.identity.principal import Principal
@@ -34,40 +32,17 @@ class NewWallet:
     activate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The answer: the wallet's JSON, and whether it is an earlier request's."""
-
-    status: int
-    body: bytes
-    replayed: bool
-
-
-def open_wallet(*, principal: Principal, wanted: NewWallet, request: KeyedRequest | None) -> Opened:
+def open_wallet(*, principal: Principal, wanted: NewWallet, request: KeyedRequest | None) -> Answer:
     """
     Open a wallet, CREATED or at once ACTIVE; with a key, once for that key.
 
     :raises Problem: ``validation_error`` for an asset that the principal cannot see,
         ``idempotency_key_reused``, ``idempotency_in_progress``
     """
-    try:
-        return _open(principal, wanted, request)
-    except IntegrityError as error:
-        # The rival with the same key has committed in between: this time its answer is found.
-        if _constraint(error) != KEY_CONSTRAINT:
-            raise
-        return _open(principal, wanted, request)
-    except OperationalError as error:
-        if request is not None and isinstance(error.__cause__, errors.LockNotAvailable):
-            raise Problem("idempotency_in_progress", "A request with this key is being executed.") from error
-        raise
+    return once(request, lambda: _open(principal, wanted))
 
 
-@atomic(durable=True)
-def _open(principal: Principal, wanted: NewWallet, request: KeyedRequest | None) -> Opened:
-    stored = stored_outcome(request) if request else None
-    if isinstance(stored, StoredOutcome):
-        return Opened(stored.status, stored.body, replayed=True)
+def _open(principal: Principal, wanted: NewWallet) -> Answer:
     asset = Asset.objects.filter(code=wanted.asset).first()
     if asset is None or not principal.sees_asset(asset.code):
         detail = "There is no such asset. GET /api/v1/assets lists them."
@@ -94,9 +69,6 @@ def _open(principal: Principal, wanted: NewWallet, request: KeyedRequest | None)
         updated_at=now,
     )
     resource = represent(wallet)
-    opened = Opened(201, orjson.dumps(resource), replayed=False)
-    if request:
-        keep_outcome(request, status=opened.status, body=opened.body, resource_id=account.id, now=now)
     account.save(force_insert=True)
     wallet.save(force_insert=True)
     outbox.record(
@@ -108,9 +80,4 @@ def _open(principal: Principal, wanted: NewWallet, request: KeyedRequest | None)
             for type in ["wallet.created", *(["wallet.activated"] if wanted.activate else [])]
         ]
     )  # fmt: skip
-    return opened
-
-
-def _constraint(error: IntegrityError) -> str | None:
-    cause = error.__cause__
-    return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None
+    return Answer(201, orjson.dumps(resource), account.id)

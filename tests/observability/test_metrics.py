@@ -97,3 +97,8 @@ def test_the_lag_of_the_log_and_of_its_readers_is_told(shop):
     assert samples("wallet_log_position") == {frozenset(): end + 3}
     assert samples("wallet_log_behind")[labels(reader="a-reader")] == 3
     assert samples("wallet_log_parked")[labels(reader="a-reader")] == 0
+
+
+def test_the_state_of_webhooks_is_told():
+    for name in ("pending", "dead", "failing"):
+        assert samples(f"wallet_webhooks_{name}").keys() == {frozenset()}

@@ -20,7 +20,7 @@ from walletplatform.identity.models import User
 
 MODELS = [
     "ledger_asset", "ledger_account", "ledger_transaction", "ledger_entry", "wallets_wallet", "payments_payment",
-    "events_event", "events_cursor", "events_parkedevent",
+    "events_event", "events_cursor", "events_parkedevent", "events_webhookendpoint", "events_webhookdelivery",
 ]  # fmt: skip
 
 

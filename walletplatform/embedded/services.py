@@ -34,6 +34,8 @@ class Services:
     def start(self) -> dict[str, str]:
         """Start them and return the environment by which they are found; also kept in a file."""
         env = {name: self.data_dir.secret(name) for name in ("SECRET_KEY", "JWT_KEY")}
+        if os.environ.get("ENVIRONMENT") != "production":
+            env["WEBHOOKS_MAY_REACH_LOOPBACK"] = "true"
         if self.postgres:
             self._start_postgres(self.postgres)
             env |= self._database()

@@ -122,6 +122,7 @@ def platform(port: int, *, kafka: bool = False) -> list[Child]:
         ),
         Child("sequencer", [*manage, "sequence"]),
         Child("consumers", [*manage, "consume"]),
+        Child("webhooks", [*manage, "webhooks"]),
         *([Child("kafka", [*manage, "relay", "kafka"])] if kafka else []),
         Child("worker", [*celery, "worker", "--concurrency=1", "--loglevel=WARNING"]),
         Child("beat", [*celery, "beat", "--loglevel=WARNING", "--pidfile="]),
