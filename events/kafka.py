@@ -3,37 +3,27 @@ The Kafka relay: the log, in its order, into topics.
 
 - ``payments``: events of payments, keyed by payment; ``wallets``: those of wallets, keyed by wallet;
 - ``entries``: a message for each of a wallet's entries, keyed by wallet, taken from the payment's event.
-
-The cursor moves when every message before it is acknowledged by all replicas. So a relay or a broker that
-dies delays events and repeats some, and never loses one; two relays repeat each other and lose nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from django.db import connection
-from django.utils import timezone
 
-from events import log
 from events.envelope import CONTENT_TYPE, entry_envelopes, envelope
-from events.models import Cursor, Event
+from events.models import Event
 from events.working import Halted
-from walletplatform.failpoints import fail_point
 
 logger = logging.getLogger(__name__)
 
-NAME = "kafka"
 TOPICS = ("payments", "wallets", "entries")
 PARTITIONS = 6
-AT_ONCE = 500
 DELIVERY_SECONDS = 10
-_LOCK = 0x6B_61_66_6B_61
 
 Message = tuple[str, str, bytes]
 
@@ -41,30 +31,14 @@ Message = tuple[str, str, bytes]
 class KafkaRelay:
     """One process's producer. ``servers`` is Kafka's list of ``host:port``."""
 
+    name = "kafka"
+
     def __init__(self, servers: str) -> None:
         self.servers = servers
         self.producer: Producer | None = None
 
-    def step(self) -> int:
-        """
-        Publish the next events; return how many there were.
-
-        :raises Halted: where the broker did not take them all; they are published again
-        """
-        if not _alone():
-            return 0
-        cursor, _ = Cursor.objects.get_or_create(name=NAME)
-        events = log.read(after=cursor.position, limit=AT_ONCE)
-        if not events:
-            return 0
-        self._publish(events)
-        fail_point("relay.published")
-        # A relay that was frozen and comes back moves nothing back.
-        behind = Cursor.objects.filter(name=NAME, position__lt=events[-1].position)
-        behind.update(position=events[-1].position, moved_at=timezone.now())
-        return len(events)
-
-    def _publish(self, events: list[Event]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
+        """Return when all replicas have all messages of the events."""
         producer = self.producer = self.producer or _producer(self.servers)
         failed: list[str] = []
 
@@ -132,11 +106,3 @@ def _headers(event: Event) -> list[tuple[str, str | bytes | None]]:
         ("correlation-id", event.correlation_id),
         *([("traceparent", event.traceparent)] if event.traceparent else []),
     ]
-
-
-def _alone() -> bool:
-    """Whether this session is the one that relays; a lock that ends with the session, and spares duplicates."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        (alone,) = cursor.fetchone()
-    return bool(alone)

@@ -56,7 +56,7 @@ class EndpointWithSecretAnswer(EndpointAnswer):
 
 
 class EndpointPage(StrictSerializer):
-    data = EndpointAnswer(many=True)  # type: ignore[assignment]
+    data = EndpointAnswer(many=True)
     has_more = FlagField()
     next_cursor = TextField(allow_null=True)
 
@@ -73,7 +73,7 @@ class DeliveryAnswer(StrictSerializer):
 
 
 class DeliveryPage(StrictSerializer):
-    data = DeliveryAnswer(many=True)  # type: ignore[assignment]
+    data = DeliveryAnswer(many=True)
     has_more = FlagField()
     next_cursor = TextField(allow_null=True)
 

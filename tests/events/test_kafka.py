@@ -14,12 +14,13 @@ from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from events import consuming, kafka, kafka_source, log
+from events import consuming, kafka, kafka_source, log, relaying
 from events.consumers import Consumer
 from events.envelope import envelope, from_envelope
 from events.kafka import KafkaRelay, make_topics
 from events.kafka_source import KafkaSource
 from events.models import Cursor
+from events.relaying import relay as pass_on
 from events.sequencer import sequence
 from events.types import TYPES
 from events.working import Halted
@@ -48,14 +49,14 @@ def relay(broker):
     """A relay that begins where the log is now."""
     while sequence():
         pass
-    Cursor.objects.update_or_create(name=kafka.NAME, defaults={"position": log.head()})
+    Cursor.objects.update_or_create(name=KafkaRelay.name, defaults={"position": log.head()})
     return KafkaRelay(broker.servers(running=True))
 
 
 def publish_all(relay):
     while sequence():
         pass
-    while relay.step():
+    while pass_on(relay):
         pass
 
 
@@ -75,7 +76,7 @@ def story(shop):
 
 
 def test_every_event_comes_to_its_topic_under_its_key_with_its_headers(shop, broker, relay, story):
-    start = Cursor.objects.get(name=kafka.NAME).position
+    start = Cursor.objects.get(name=KafkaRelay.name).position
     publish_all(relay)
     ann, bob, held = story
     told = log.read(after=start, limit=1000)
@@ -116,9 +117,9 @@ def test_a_relay_that_dies_before_its_mark_repeats_the_same_bytes(shop, broker, 
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(kafka, "fail_point", die)
+        patched.setattr(relaying, "fail_point", die)
         with pytest.raises(SystemExit):
-            relay.step()
+            pass_on(relay)
     publish_all(KafkaRelay(relay.servers))
 
     for values in by_key(read(broker, "payments")).values():
@@ -131,13 +132,13 @@ def test_a_broker_that_is_down_delays_and_loses_nothing(shop, broker, relay, sto
     monkeypatch.setattr(kafka, "DELIVERY_SECONDS", 1)
     while sequence():
         pass
-    start = Cursor.objects.get(name=kafka.NAME).position
+    start = Cursor.objects.get(name=KafkaRelay.name).position
     broker.stop()
 
     with pytest.raises(Halted, match="Kafka did not take"):
-        relay.step()
+        pass_on(relay)
 
-    assert Cursor.objects.get(name=kafka.NAME).position == start
+    assert Cursor.objects.get(name=KafkaRelay.name).position == start
     broker.start()
     make_topics(relay.servers)
     monkeypatch.setattr(kafka, "DELIVERY_SECONDS", 10)
@@ -152,9 +153,9 @@ def test_a_broker_that_is_frozen_delays_and_loses_nothing(shop, broker, relay, s
 
     while sequence():
         pass
-    while Cursor.objects.get(name=kafka.NAME).position < log.head():
+    while Cursor.objects.get(name=KafkaRelay.name).position < log.head():
         try:
-            relay.step()
+            pass_on(relay)
         except Halted:
             continue
 
@@ -168,7 +169,7 @@ def test_a_consumer_reads_kafka_as_it_reads_the_log(shop, broker, relay, story):
     consumer = Consumer(
         f"both-{uuid4().hex[:8]}", "notes", frozenset(TYPES), lambda events: had.extend(events), lambda: None
     )
-    Cursor.objects.create(name=consumer.name, position=Cursor.objects.get(name=kafka.NAME).position)
+    Cursor.objects.create(name=consumer.name, position=Cursor.objects.get(name=KafkaRelay.name).position)
     publish_all(relay)
 
     with KafkaSource(consumer, relay.servers) as source:
@@ -229,11 +230,11 @@ def test_the_relay_command_relays_and_rewinds(shop, broker, relay, story, settin
     while sequence():
         pass
     call_command("relay", "kafka", once=True)
-    assert Cursor.objects.get(name=kafka.NAME).position == log.head()
+    assert Cursor.objects.get(name=KafkaRelay.name).position == log.head()
 
     call_command("relay", "kafka", rewind=True)
 
-    assert Cursor.objects.get(name=kafka.NAME).position == 0
+    assert Cursor.objects.get(name=KafkaRelay.name).position == 0
 
 
 def test_topics_are_made_with_room_for_several_readers_and_again_without_ado(broker, caplog):

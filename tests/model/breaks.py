@@ -42,6 +42,11 @@ class Break:
     twice: bool = True
 
 
+def take(name: str, taken: str, test: str | tuple[str, ...], file: str, old: str, new: str = "") -> Break:
+    """A bug of the code: ``old`` in ``file`` becomes ``new``."""
+    return Break(name, taken, (test,) if isinstance(test, str) else test, (Patch(file, old, new),))
+
+
 def of_the_database(name: str, taken: str, sql: str, *tests: str) -> Break:
     """A bug of the database: ``sql`` is executed as superuser in every database that a test gets."""
     grant = """        admin.execute(f'GRANT CONNECT ON DATABASE "{name}" TO app')\n"""

@@ -58,8 +58,8 @@ def run(data_dir: DataDir, say: Say, arguments: Sequence[str]) -> int:
             # Its memory begins empty: everything is told again.
             _manage(env, "relay", "kafka", "--rewind")
         logins = _logins(data_dir) if services.postgres else []
-        print("Starting web, sequencer, consumers, worker and beat", flush=True)
-        supervisor = Supervisor(platform(port, kafka=bool(env.get("KAFKA_BOOTSTRAP_SERVERS"))), env, say)
+        print("Starting web, sequencer, consumers, webhooks, worker and beat", flush=True)
+        supervisor = Supervisor(platform(port, relays=_relays(env)), env, say)
         _on_signals(supervisor.tell_to_stop)
         supervisor.start()
         if _is_ready(port, supervisor):
@@ -201,6 +201,12 @@ def _demo(data_dir: DataDir, env: dict[str, str], say: Say) -> None:
         superuser = {f"DJANGO_SUPERUSER_{name.upper()}": value for name, value in login.items()}
         _manage(env | superuser, "createsuperuser", "--noinput", "--email", "admin@example.com")
         data_dir.write_json(CONSOLE_LOGIN, login)
+
+
+def _relays(env: dict[str, str]) -> list[str]:
+    """The brokers that are there to be relayed to."""
+    known = {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "rabbitmq": "RABBITMQ_URL"}
+    return [broker for broker, variable in known.items() if env.get(variable)]
 
 
 def _logins(data_dir: DataDir) -> list[str]:

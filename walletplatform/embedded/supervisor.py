@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,8 +104,8 @@ def _end_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def platform(port: int, *, kafka: bool = False) -> list[Child]:
-    """The processes of the platform, in the order in which they stop; ``kafka``: with a relay."""
+def platform(port: int, *, relays: Sequence[str] = ()) -> list[Child]:
+    """The processes of the platform, in the order in which they stop; ``relays``: to these brokers."""
     python = sys.executable
     # Quiet, and without Celery's warning about root: on a developer's machine root may be all there is.
     celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "walletplatform"]
@@ -123,7 +123,7 @@ def platform(port: int, *, kafka: bool = False) -> list[Child]:
         Child("sequencer", [*manage, "sequence"]),
         Child("consumers", [*manage, "consume"]),
         Child("webhooks", [*manage, "webhooks"]),
-        *([Child("kafka", [*manage, "relay", "kafka"])] if kafka else []),
+        *(Child(broker, [*manage, "relay", broker]) for broker in relays),
         Child("worker", [*celery, "worker", "--concurrency=1", "--loglevel=WARNING"]),
         Child("beat", [*celery, "beat", "--loglevel=WARNING", "--pidfile="]),
     ]  # fmt: skip

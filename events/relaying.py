@@ -1,0 +1,62 @@
+"""
+What the relays have in common: read the log behind the cursor, publish, move the cursor.
+
+The cursor moves when the broker has every message before it for good. So a relay or a broker that dies
+delays events and repeats some, and never loses one; two relays repeat each other and lose nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from django.db import connection
+from django.utils import timezone
+
+from events import log
+from events.models import Cursor, Event
+from walletplatform.failpoints import fail_point
+
+AT_ONCE = 500
+
+
+class Relay(Protocol):
+    """A broker that events are published to. ``name`` is its cursor's."""
+
+    name: str
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """
+        Return when the broker has all of them for good.
+
+        :raises Halted: where it did not take them all; they are published again
+        """
+
+
+def relay(to: Relay) -> int:
+    """
+    Publish the next events; return how many there were.
+
+    :raises Halted: as ``Relay.publish``
+    """
+    if not _alone(to.name):
+        return 0
+    cursor, _ = Cursor.objects.get_or_create(name=to.name)
+    events = log.read(after=cursor.position, limit=AT_ONCE)
+    if not events:
+        return 0
+    to.publish(events)
+    fail_point("relay.published")
+    # A relay that was frozen and comes back moves nothing back.
+    behind = Cursor.objects.filter(name=to.name, position__lt=events[-1].position)
+    behind.update(position=events[-1].position, moved_at=timezone.now())
+    return len(events)
+
+
+def _alone(name: str) -> bool:
+    """Whether this session is the one that relays; a lock that ends with the session, and spares duplicates."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [zlib.crc32(f"relay {name}".encode())])
+        (alone,) = cursor.fetchone()
+    return bool(alone)
