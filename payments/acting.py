@@ -1,5 +1,5 @@
 """
-The rules of what is done about a payment: capture, void, extend, reauthorize, refund, reverse.
+The rules of what is done about a payment: capture, void, extend, reauthorize, refund, reverse, review.
 
 Pure: state in, verdict out. Every no says the payment's ``current_state``.
 """
@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from ledger.money import to_text
-from payments.commands import ONE_STEP, Act, Capture, Extend, Reauthorize, Refund, Reverse
+from payments.commands import ONE_STEP, Act, Capture, Extend, Reauthorize, Refund, Reverse, Review, Void
 from payments.moving import minor_units, not_active, overflow, short_of_funds
 from payments.state import Draft, PaymentState, Refusal, State
 
@@ -48,6 +48,10 @@ def decline_act(state: State, command: Act, draft: Draft) -> Refusal | None:
         return _decline_refund(state, draft, draft.parent)
     if isinstance(command, Reverse):
         return _decline_reversal(state, draft, draft.parent)
+    if isinstance(command, Review):
+        return _not_under_review(state, draft.parent)
+    if isinstance(command, Void) and draft.parent.status == "CREATED":
+        return None
     refusal = _not_authorized(state, draft.parent)
     if refusal is None and isinstance(command, Capture):
         return _decline_capture(state, draft, draft.parent)
@@ -62,6 +66,12 @@ def _not_authorized(state: State, parent: PaymentState) -> Refusal | None:
         return _invalid(state, parent, f"It holds nothing: it is a {parent.kind}.")
     if status != "AUTHORIZED":
         return _invalid(state, parent, f"The authorization is {status}.")
+    return None
+
+
+def _not_under_review(state: State, parent: PaymentState) -> Refusal | None:
+    if parent.status != "CREATED":
+        return _invalid(state, parent, f"Nobody has to decide about it: it is {parent.status_at(state.now)}.")
     return None
 
 

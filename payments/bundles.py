@@ -24,6 +24,9 @@ from walletplatform.api.problems import CATALOGUE, problem_bytes
 _FORM = frozenset(orjson.loads(problem_bytes("not_found", "", ""))) - {"code", "detail"}
 _PREDECESSOR = Refusal("predecessor_failed", "The payment that this one comes after did not succeed.")
 
+# All or none cannot wait for somebody.
+_REVIEW = Refusal("review_required", "This payment needs somebody's decision first: send it alone.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle(Command):
@@ -72,12 +75,14 @@ def decide_bundle(state: State, bundle: Bundle) -> tuple[tuple[Outcome, list[Out
         return (replayed, []), plan
     outcomes: list[Outcome] = []
     for place, (command, after) in enumerate(zip(bundle.commands, bundle.after, strict=True)):
-        if after is not None and outcomes[after].status >= 400:
+        if after is not None and not outcomes[after].has_happened:
             # What its key had done before stays done, and is told.
             outcome = replay(state, command) or refuse(command, _PREDECESSOR)
         else:
             outcome = decide_one(state, plan, command)
-        if bundle.atomic and outcome.status >= 400:
+        if bundle.atomic and not outcome.has_happened:
+            if outcome.status < 400:
+                outcome = refuse(command, _REVIEW)
             return _refuse_all(state, bundle, place, outcome)
         outcomes.append(outcome)
     whole = Outcome(bundle.status, bundle.compose(outcomes), "executed")
@@ -105,7 +110,7 @@ def _refuse_all(
         if CATALOGUE[code].outcome == "declined":
             keep(state, plan, bundle, outcome, UUID(members["payment_id"]))
     else:
-        members.pop("payment_id")
+        members.pop("payment_id", None)
         command = replace(bundle.commands[place], key=bundle.key, fingerprint=bundle.fingerprint, keeps_key=True)
         draft = _draft(state, command)
         outcome = fail(state, plan, command, draft, Refusal(code, detail, members), errors=errors)

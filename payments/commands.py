@@ -28,6 +28,7 @@ FLOWS = {
     "bonus": Flow("bonus", WALLET),
     "spend": Flow(WALLET, "revenue"),
 }
+VERDICTS = ("allow", "deny", "review")
 ONE_STEP = frozenset({"transfer", "topup", "bonus", "spend"})
 
 
@@ -60,7 +61,7 @@ class Move(Command):
 
     ``sender_id`` and ``receiver_id`` are wallets; None stands for the system account that ``FLOWS``
     names. ``effective_at`` is when it happened in the world, None for now; ``expires_in`` is the
-    seconds that an authorization lasts.
+    seconds that an authorization lasts. ``verdict`` is what the policy says about it (``VERDICTS``).
     """
 
     kind: str
@@ -71,6 +72,7 @@ class Move(Command):
     metadata: Mapping[str, Any]
     effective_at: datetime | None = None
     expires_in: int = 0
+    verdict: str = "allow"
 
     @property
     def wallet_ids(self) -> list[UUID]:
@@ -140,3 +142,11 @@ class Reverse(Act):
     """Undo the whole of a payment, once."""
 
     kind = "reversal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review(Act):
+    """Decide about a payment that waits for it: let it happen, or not."""
+
+    kind = "review"
+    approve: bool

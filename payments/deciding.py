@@ -16,6 +16,7 @@ from payments.commands import Act, Command, Expire, Move
 from payments.effects import carry_out, expire
 from payments.moving import decline_move, draft_move
 from payments.recording import fail, refuse
+from payments.reviewing import DENIED
 from payments.state import Draft, Outcome, Plan, Refusal, State
 from walletplatform.api.problems import CATALOGUE
 
@@ -57,7 +58,7 @@ def examine(state: State, command: Command) -> tuple[Draft | None, Refusal | Non
     """
     if isinstance(command, Move):
         draft = draft_move(state, command)
-        refusal = draft if isinstance(draft, Refusal) else decline_move(state, draft)
+        refusal = draft if isinstance(draft, Refusal) else _decline(state, command, draft)
     else:
         assert isinstance(command, Act)
         draft = draft_act(state, command)
@@ -66,6 +67,10 @@ def examine(state: State, command: Command) -> tuple[Draft | None, Refusal | Non
         return None, draft
     assert refusal is None or CATALOGUE[refusal.code].outcome == "declined"
     return draft, refusal
+
+
+def _decline(state: State, command: Move, draft: Draft) -> Refusal | None:
+    return DENIED if command.verdict == "deny" else decline_move(state, draft)
 
 
 def replay(state: State, command: Command) -> Outcome | None:

@@ -15,9 +15,11 @@ from payments.commands import (
     Reauthorize,
     Refund,
     Reverse,
+    Review,
     Void,
 )
 from payments.recording import answer, record_payment, settle, show, tell, tell_of_parent
+from payments.reviewing import decide_review, put_aside
 from payments.state import Draft, Outcome, PaymentState, Plan, State
 
 
@@ -34,6 +36,8 @@ def expire(state: State, plan: Plan, command: Expire) -> None:
 
 
 def _move(state: State, plan: Plan, command: Move, draft: Draft) -> Outcome:
+    if command.verdict == "review":
+        return put_aside(state, plan, command, draft)
     if command.kind != "authorization":
         return settle(state, plan, command, draft)
     plan.journal.hold(draft.sender, draft.amount)
@@ -108,4 +112,5 @@ _EFFECTS: dict[type[Command], Callable[..., Outcome]] = {
     Reauthorize: _reauthorize,
     Refund: _give_back,
     Reverse: _give_back,
+    Review: decide_review,
 }

@@ -29,6 +29,7 @@ class Payment(models.Model):
         REVERSAL = "reversal", "Reversal"
         VOID = "void", "Void (declined)"
         EXTENSION = "extension", "Extension (declined)"
+        REVIEW = "review", "Review (declined)"
 
     class Status(models.TextChoices):
         CREATED = "CREATED", "Created"
@@ -85,6 +86,7 @@ class Payment(models.Model):
                         "reversal",
                         "void",
                         "extension",
+                        "review",
                     ]
                 ),
                 name="payments_kind",

@@ -20,6 +20,8 @@ CATEGORY = {
     "balance_overflow": "platform",
     "insufficient_funds": "customer",
     "invalid_state": "client",
+    "payment_denied": "risk",
+    "review_required": "risk",
     "wallet_not_active": "customer",
 }
 
@@ -54,27 +56,40 @@ def record_payment(
 def settle(state: State, plan: Plan, command: Command, draft: Draft) -> Outcome:
     """Post the payment, tell ``payment.settled`` with its entries, and answer with it."""
     payment = record_payment(state, plan, command, draft, "SETTLED")
-    entries = plan.journal.post(
-        transaction_id=payment.id,
-        kind=payment.kind,
-        legs=[Leg(draft.sender, -draft.amount), Leg(draft.receiver, draft.amount)],
-        booked_at=state.now,
-        effective_at=payment.effective_at,
-    )
+    entries = post(state, plan, payment, draft, effective_at=payment.effective_at)
     resource = show(state, payment)
     tell(state, plan, command, "payment.settled", payment.id, resource | {"entries": entries})
     return answer(state, plan, command, 201, resource, payment.id)
 
 
+def post(
+    state: State, plan: Plan, payment: PaymentState, draft: Draft, *, effective_at: datetime
+) -> list[dict[str, Any]]:
+    """Post the payment's transaction; return its entries as an event tells them."""
+    return plan.journal.post(
+        transaction_id=payment.id,
+        kind=payment.kind,
+        legs=[Leg(draft.sender, -draft.amount), Leg(draft.receiver, draft.amount)],
+        booked_at=state.now,
+        effective_at=effective_at,
+    )
+
+
 def fail(state: State, plan: Plan, command: Command, draft: Draft, refusal: Refusal, **answered: Any) -> Outcome:
     """Keep a declined payment as FAILED, with its reason; the problem document is final for the key."""
     payment = record_payment(state, plan, command, draft, "FAILED")
-    failure = {"code": refusal.code, "category": CATEGORY[refusal.code], "detail": refusal.detail}
-    plan.failures.append((payment.id, *failure.values(), state.now))
+    failure = record_failure(state, plan, payment, refusal)
     tell(state, plan, command, "payment.failed", payment.id, show(state, payment, failure))
     members = refusal.members | answered
     body = problem_bytes(refusal.code, refusal.detail, command.request_id, payment_id=str(payment.id), **members)
     return keep(state, plan, command, Outcome(CATALOGUE[refusal.code].status, body, refusal.code), payment.id)
+
+
+def record_failure(state: State, plan: Plan, payment: PaymentState, refusal: Refusal) -> dict[str, str]:
+    """Add why a payment FAILED to the plan; return it as the payment shows it."""
+    failure = {"code": refusal.code, "category": CATEGORY[refusal.code], "detail": refusal.detail}
+    plan.failures.append((payment.id, *failure.values(), state.now))
+    return failure
 
 
 def refuse(command: Command, refusal: Refusal, **members: Any) -> Outcome:

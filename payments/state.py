@@ -122,6 +122,11 @@ class Outcome:
     replayed: bool = False
 
     @property
+    def has_happened(self) -> bool:
+        """Whether it was done, and was not put aside to be decided about."""
+        return self.status < 400 and self.status != 202
+
+    @property
     def is_kept(self) -> bool:
         """Whether it is stored under its key: a success, or a decline."""
         return self.status < 300 or (self.code in CATALOGUE and CATALOGUE[self.code].outcome == "declined")

@@ -74,7 +74,8 @@ PAYMENT_CHECKS = [
              FROM payments p LEFT JOIN (
                   SELECT id, subject, type FROM outbox_events UNION ALL SELECT outbox_id, subject, type FROM events) o
                ON o.subject = p.id AND o.type = 'payment.' || lower(p.status)
-            WHERE (p.status IN ('VOIDED', 'EXPIRED', 'FAILED') OR p.status = 'SETTLED' AND p.kind <> 'authorization')
+            WHERE p.status IN ('CREATED', 'VOIDED', 'EXPIRED', 'FAILED')
+               OR p.status = 'SETTLED' AND p.kind <> 'authorization'
             GROUP BY p.id HAVING count(o.id) <> 1""",
     ),
 ]

@@ -141,6 +141,9 @@ GROUP_COMMIT = env.bool("GROUP_COMMIT", default=True)
 GROUP_QUEUE_SIZE = env.int("GROUP_QUEUE_SIZE", default=500)
 GROUP_DEADLINE = env.float("GROUP_DEADLINE", default=10.0)
 
+# The dotted name of a function that allows payments, denies them or sends them to review; empty: all are allowed.
+PAYMENT_POLICY = env("PAYMENT_POLICY", default="")
+
 # Requests a second: of each principal, and for tokens from each address.
 RATE_LIMIT = env.int("RATE_LIMIT", default=5000)
 TOKEN_RATE_LIMIT = env.int("TOKEN_RATE_LIMIT", default=50)

@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 
 from events.consumers import Consumer, register
 from events.models import Event, WebhookDelivery, WebhookEndpoint
+from events.types import TYPES
 from events.webhooks.deliveries import get_delivery, represent
 from events.webhooks.endpoints import get_endpoint
 from ledger import clock
@@ -141,5 +142,5 @@ def _again(deliveries: QuerySet[WebhookDelivery]) -> None:
 
 register(
     # What was sent cannot be taken back: read anew, the log makes no delivery twice.
-    Consumer("webhooks", "events to clients' webhook endpoints", frozenset(), apply=fan_out, reset=lambda: None)
+    Consumer("webhooks", "events to clients' webhook endpoints", frozenset(TYPES), apply=fan_out, reset=lambda: None)
 )

@@ -17,11 +17,12 @@ from payments.api.serializers import (
     ReauthorizeRequest,
     RefundRequest,
     ReverseRequest,
+    ReviewRequest,
     TogetherRequest,
     VoidRequest,
 )
 from payments.bundles import Bundle
-from payments.commands import Act, Capture, Extend, Reauthorize, Refund, Reverse, Void
+from payments.commands import Act, Capture, Extend, Reauthorize, Refund, Reverse, Review, Void
 from walletplatform.api.fields import StrictSerializer, validated
 from walletplatform.api.schema import KEY_HEADER, operation
 
@@ -105,6 +106,19 @@ class ReverseView(ActView):
     @_act(
         "Undo a payment as a whole, once", ReverseRequest, "wallet_not_active", "insufficient_funds",
         "balance_overflow",
+    )  # fmt: skip
+    def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
+        return self.act(request, payment_id)
+
+
+class ReviewView(ActView):
+    scopes = {"POST": "ops:write"}
+    serializer = ReviewRequest()
+    command = Review
+
+    @_act(
+        "Decide about a payment under review", ReviewRequest, status=200,
+        description="Answers the payment. Approved, and no longer possible, it is FAILED for that reason.",
     )  # fmt: skip
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
         return self.act(request, payment_id)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from payments.api.money import DRY_RUN, PROBLEMS, MoneyView
 from payments.api.serializers import DEFAULT_LIFETIME, PaymentAnswer, TransferRequest, WalletMoneyRequest
 from payments.commands import FLOWS, WALLET, Move
+from payments.policy import judged
 from walletplatform.api.fields import StrictSerializer, validated
 from walletplatform.api.problems import Problem
 from walletplatform.api.schema import KEY_HEADER, operation
@@ -34,10 +35,14 @@ class MoveView(MoneyView):
 
 
 def move_command(kind: str, fields: dict[str, Any], asked: dict[str, Any]) -> Move:
-    """Return the command for a payment's validated ``fields``; ``asked`` says by whom and under which key."""
+    """
+    Return the command for a payment's validated ``fields``; ``asked`` says by whom and under which key.
+
+    :raises Problem: ``unavailable`` where the policy has no verdict
+    """
     flow, wallet = FLOWS[kind], fields.get("wallet_id")
     held = not fields.get("capture", True)
-    return Move(
+    move = Move(
         **asked,
         kind="authorization" if held else kind,
         sender_id=fields.get("sender_wallet_id", wallet if flow.sender == WALLET else None),
@@ -48,6 +53,7 @@ def move_command(kind: str, fields: dict[str, Any], asked: dict[str, Any]) -> Mo
         effective_at=fields.get("effective_at"),
         expires_in=fields.get("expires_in", DEFAULT_LIFETIME) if held else 0,
     )
+    return judged(move)
 
 
 def check_backdating(principal: Principal, fields: dict[str, Any]) -> None:

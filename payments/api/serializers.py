@@ -81,6 +81,10 @@ class ReverseRequest(StrictSerializer):
     reason = TextField(max_length=200, required=False, default="", allow_blank=True)
 
 
+class ReviewRequest(StrictSerializer):
+    approve = FlagField(help_text="true: let it happen; false: deny it.")
+
+
 class TogetherRequest(StrictSerializer):
     payment_ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_TOGETHER)
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("payments/<uuid:payment_id>/reauthorize", acting.ReauthorizeView.as_view()),
     path("payments/<uuid:payment_id>/refund", acting.RefundView.as_view()),
     path("payments/<uuid:payment_id>/reverse", acting.ReverseView.as_view()),
+    path("payments/<uuid:payment_id>/review", acting.ReviewView.as_view()),
     path("topups", moving.TopupsView.as_view()),
     path("bonuses", moving.BonusesView.as_view()),
     path("spends", moving.SpendsView.as_view()),

@@ -68,6 +68,7 @@ class PaymentsView(MoveView):
         problems=PROBLEMS,
         parameters=[KEY_HEADER, DRY_RUN],
         example=TRANSFER_EXAMPLE,
+        description="201; or 202 and CREATED where the operator's policy wants somebody to decide first.",
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         return self.move(request)

@@ -46,6 +46,7 @@ MATRIX = [
     ("POST", "payments/{id}/reauthorize", "payments:write", False),
     ("POST", "payments/{id}/refund", "payments:write", False),
     ("POST", "payments/{id}/reverse", "ops:write", None),
+    ("POST", "payments/{id}/review", "ops:write", None),
     ("POST", "topups", "treasury:write", None),
     ("POST", "bonuses", "treasury:write", None),
     ("POST", "spends", "payments:write", True),

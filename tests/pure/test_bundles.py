@@ -215,3 +215,22 @@ def test_each_sees_what_those_before_it_left(world):
     _, each = run(world, bundle([move("1.00", BOB, CLEO), move("1.00"), move("1.00", BOB, CLEO)], atomic=False))
 
     assert [one.status for one in each] == [422, 201, 201]
+
+
+def test_what_would_have_to_wait_refuses_all(world):
+    outcome, each = run(world, bundle([move("1.00"), move("2.00", verdict="review")], atomic=True))
+
+    problem = body(outcome)
+    assert (outcome.status, problem["code"], each) == (422, "review_required", [])
+    assert problem["detail"] == "This payment needs somebody's decision first: send it alone."
+    assert problem["errors"][0]["pointer"] == "/payments/1"
+    [row] = world.plan.payments
+    assert (row[1], row[2], row[4], row[9]) == ("transfer", "FAILED", 200, "whole")
+    assert world.plan.failures[0][1:3] == ("review_required", "risk")
+
+
+def test_what_waits_has_not_happened_for_what_comes_after_it(world):
+    waits, goes = move("1.00", verdict="review"), move("1.00")
+    _, each = run(world, bundle([waits, goes, move("2.00"), move("3.00")], atomic=False, after=[None, None, 0, 1]))
+
+    assert [one.status for one in each] == [202, 201, 424, 201]

@@ -61,6 +61,7 @@ CATALOGUE = {
     "balance_overflow": ProblemType(422, "The balance would be too large", _DECLINED),
     "limit_exceeded": ProblemType(422, "A limit is exceeded", _DECLINED),
     "payment_denied": ProblemType(422, "The payment was denied", _DECLINED),
+    "review_required": ProblemType(422, "Somebody must decide about the payment first", _DECLINED),
     "quote_expired": ProblemType(422, "The quote has expired", _DECLINED),
     "quote_mismatch": ProblemType(422, "The quote is for something else", _DECLINED),
     "idempotency_key_reused": ProblemType(422, "The key stands for another request", _NOT),
