@@ -29,7 +29,7 @@ from walletplatform.embedded.supervisor import platform
 
 # The services of the tests at large, which this platform must not use.
 GIVEN = ["DATABASE_URL", "DATABASE_OWNER_URL", "TEST_ADMIN_DATABASE_URL", "REDIS_URL", "BROKER_URL"]
-SCOPES = "wallets:read,wallets:write,payments:read,payments:write,treasury:write"
+SCOPES = "wallets:read,wallets:write,payments:read,payments:write,treasury:write,webhooks:write,events:read,ops:write"
 
 
 @dataclass(slots=True)

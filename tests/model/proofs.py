@@ -43,6 +43,6 @@ PROOFS = [
     Proof("pairs_of_verbs", "every pair of verbs raced on one payment", 3_000, 100, storms_pairs.prove),
     Proof("fail_points", "deaths: each fail point x each money endpoint, once", 96, 6, failpoints_proof.prove),
     Proof("postgres_kills", "SIGKILLs of PostgreSQL under load", 50, 3, storms_kills.prove),
-    Proof("events", "payments told to the log, consumers, Kafka, all killed", 100_000, 2_000, storms_events.prove),
+    Proof("events", "payments told on every channel, all of it killed", 100_000, 2_000, storms_events.prove),
     Proof("crowd_on_one_wallet", "payments of 200 clients from one wallet", 21_000, 1_200, storms_crowd.prove),
 ]  # fmt: skip

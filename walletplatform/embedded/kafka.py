@@ -15,21 +15,26 @@ START_SECONDS = 15
 
 
 class Kafka:
-    """The broker (Tansu, from its wheel) that runs as long as its starter lets it."""
+    """
+    The broker (Tansu, from its wheel) that runs as long as its starter lets it.
 
-    def __init__(self, data_dir: DataDir) -> None:
+    ``advertised`` is the port under which clients find it, where that is another's that leads here.
+    """
+
+    def __init__(self, data_dir: DataDir, *, advertised: int | None = None) -> None:
         self.data_dir = data_dir
+        self.advertised = advertised
         self.folder = data_dir.path / "kafka"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the broker; returns when it takes connections."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        url = f"tcp://{self.servers(running=False)}"
+        listener, known = f"tcp://{self.listens(running=False)}", f"tcp://{self.servers(running=False)}"
         with (self.folder / "kafka.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    self._binary(), "broker", "--listener-url", url, "--advertised-listener-url", url,
+                    self._binary(), "broker", "--listener-url", listener, "--advertised-listener-url", known,
                     "--storage-engine", "memory://tansu/",
                 ],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -47,10 +52,15 @@ class Kafka:
             self.process.wait(10)
 
     def servers(self, *, running: bool) -> str:
+        """The address for clients."""
+        return f"127.0.0.1:{self.advertised}" if self.advertised else self.listens(running=running)
+
+    def listens(self, *, running: bool) -> str:
+        """The address at which it listens itself."""
         return f"127.0.0.1:{self.data_dir.port('kafka', running=running)}"
 
     def _answers(self) -> bool:
-        host, port = self.servers(running=True).split(":")
+        host, port = self.listens(running=True).split(":")
         try:
             socket.create_connection((host, int(port)), timeout=1).close()
         except OSError:
