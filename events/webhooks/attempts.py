@@ -1,9 +1,9 @@
 """
 Which deliveries are tried next, and what becomes of each after a try.
 
-Every endpoint has places of its own: a few where it answers, one where it does not, or has not yet. After
-some failures it is spared for a while. So a receiver that is down, or slow, delays its own alone. Somebody
-who took a delivery and died has it taken from him after ``CLAIM_SECONDS``.
+An endpoint is proven while its last attempt succeeded. Proven ones have several places each; the others one,
+few begin at a time, and after some failures an endpoint is spared for a while. So a receiver that is down, or
+slow, delays its own alone. Who took a delivery and died has it taken from him after ``CLAIM_SECONDS``.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ SCHEDULE = tuple(
 LONGEST_WISH = timedelta(hours=24)
 CLAIM_SECONDS = 45
 PLACES = 8
-# Those that fail share so many places; those that answer are not kept waiting by them.
-MOST_OF_FAILING = 1000
-MOST = 4000
+# Under way at a time: of proven endpoints, of the others, and how many of the others begin at once.
+MOST, MOST_UNPROVEN, UNPROVEN_AT_ONCE = 4000, 1000, 20
 SPARED_AFTER = 3
 SPARED_SECONDS = 5.0
 LONGEST_SPARED = 600.0
@@ -37,23 +36,40 @@ GIVEN_UP_AT_ONCE = 1000
 
 _CLAIM = """
     WITH free AS (
-        SELECT e.id, CASE WHEN e.failures = 0 AND e.succeeded_at IS NOT NULL THEN %(places)s ELSE 1 END
-                     - coalesce(b.taken, 0) AS places
+        SELECT e.id, %(places)s - coalesce(b.taken, 0) AS places
           FROM webhook_endpoints e
           LEFT JOIN unnest(%(busy)s::uuid[], %(taken)s::int[]) AS b (id, taken) ON b.id = e.id
          WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= clock_timestamp())
-           AND (e.failures > 0) = %(failing)s
+           AND (e.failures = 0 AND e.succeeded_at IS NOT NULL) = %(proven)s
+           AND coalesce(b.taken, 0) < %(places)s
          ORDER BY e.paused_until NULLS FIRST),
     due AS (
         SELECT d.id FROM free CROSS JOIN LATERAL (
                SELECT d.id FROM webhook_deliveries d
                 WHERE d.endpoint_id = free.id AND d.state = 'PENDING' AND d.due_at <= clock_timestamp()
                   AND (d.claimed_until IS NULL OR d.claimed_until <= clock_timestamp())
-                ORDER BY d.due_at LIMIT greatest(free.places, 0) FOR UPDATE SKIP LOCKED) AS d
+                ORDER BY d.due_at LIMIT free.places FOR UPDATE SKIP LOCKED) AS d
          LIMIT %(most)s)
     UPDATE webhook_deliveries d SET claimed_until = clock_timestamp() + make_interval(secs => %(seconds)s)
       FROM due WHERE d.id = due.id
     RETURNING d.id
+"""
+_RECORD = """
+    UPDATE webhook_deliveries d
+       SET attempts = n.before + 1, state = n.state, due_at = n.due_at, finished_at = n.finished_at,
+           claimed_until = NULL
+      FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+           AS n (id, before, state, due_at, finished_at)
+     WHERE d.id = n.id AND d.attempts = n.before
+    RETURNING d.id
+"""
+_RECORD_ENDPOINTS = """
+    UPDATE webhook_endpoints e
+       SET enabled = n.enabled, disabled_reason = n.reason, failures = n.failures, paused_until = n.paused_until,
+           succeeded_at = n.succeeded_at
+      FROM unnest(%s::uuid[], %s::boolean[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+           AS n (id, enabled, reason, failures, paused_until, succeeded_at)
+     WHERE e.id = n.id
 """
 _GIVE_UP = """
     UPDATE webhook_deliveries SET state = 'DEAD', finished_at = clock_timestamp()
@@ -89,13 +105,16 @@ class Tried:
 
 
 @atomic
-def take(busy: Mapping[UUID, int], *, failing: bool, most: int) -> list[Task]:
-    """Take deliveries that are due, of endpoints that answer or of those that are ``failing``."""
+def take(busy: Mapping[UUID, int], *, proven: bool) -> list[Task]:
+    """Take deliveries that are due, of proven endpoints or of the others; ``busy`` counts those under way."""
+    under_way = sum(busy.values())
+    most = MOST - under_way if proven else min(MOST_UNPROVEN - under_way, UNPROVEN_AT_ONCE)
     if most <= 0:
         return []
     asked: dict[str, Any] = {
-        "places": PLACES, "busy": list(busy), "taken": list(busy.values()), "failing": failing, "most": most,
-        "seconds": CLAIM_SECONDS,
+        # Where many have become slow at once, each gives places up for the others.
+        "places": PLACES if proven and under_way < MOST / 2 else 1,
+        "busy": list(busy), "taken": list(busy.values()), "proven": proven, "most": most, "seconds": CLAIM_SECONDS,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, asked)
@@ -110,14 +129,20 @@ def take(busy: Mapping[UUID, int], *, failing: bool, most: int) -> list[Task]:
 @atomic
 def record(tries: Sequence[Tried], now: datetime) -> None:
     """Write what came of tries. One of a delivery that somebody else has tried meanwhile is left out."""
-    # In one order, so that two that record at once wait in line.
     endpoints = WebhookEndpoint.objects.filter(pk__in={tried.task.endpoint.pk for tried in tries})
-    locked = {endpoint.pk: endpoint for endpoint in endpoints.order_by("pk").select_for_update()}
-    for tried in sorted(tries, key=lambda tried: tried.task.delivery.pk):
-        if _record_delivery(tried, now):
-            _record_endpoint(locked[tried.task.endpoint.pk], tried, now)
-    for endpoint in locked.values():
-        endpoint.save(update_fields=["enabled", "disabled_reason", "failures", "paused_until", "succeeded_at"])
+    # In one order, so that two that record at once wait in line; new deliveries do not wait for it.
+    locked = {endpoint.pk: endpoint for endpoint in endpoints.order_by("pk").select_for_update(no_key=True)}
+    rows = sorted(_row(tried, now) for tried in tries)
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, [list(column) for column in zip(*rows, strict=True)])
+        recorded = {delivery_id for (delivery_id,) in cursor.fetchall()}
+    counted = [tried for tried in tries if tried.task.delivery.pk in recorded]
+    WebhookAttempt.objects.bulk_create(_attempt(tried) for tried in counted)
+    for tried in counted:
+        _count(locked[tried.task.endpoint.pk], tried, now)
+    states = [(e.pk, e.enabled, e.disabled_reason, e.failures, e.paused_until, e.succeeded_at) for e in locked.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD_ENDPOINTS, [list(column) for column in zip(*states, strict=True)])
 
 
 def give_up_old() -> None:
@@ -126,26 +151,26 @@ def give_up_old() -> None:
         cursor.execute(_GIVE_UP, [GIVEN_UP_AT_ONCE])
 
 
-def _record_delivery(tried: Tried, now: datetime) -> bool:
+def _row(tried: Tried, now: datetime) -> tuple[Any, ...]:
+    """What ``_RECORD`` takes: whose attempt it was, the attempts before, and what the delivery becomes."""
     delivery = tried.task.delivery
-    number = delivery.attempts + 1
-    untouched = WebhookDelivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts)
     if tried.was_taken:
-        changed = untouched.update(state="DELIVERED", attempts=number, claimed_until=None, finished_at=now)
-    elif (after := number - delivery.counted_from - 1) < len(SCHEDULE):
-        due_at = now + max(SCHEDULE[after], min(tried.wish or timedelta(0), LONGEST_WISH))
-        changed = untouched.update(attempts=number, claimed_until=None, due_at=due_at)
-    else:
-        changed = untouched.update(state="DEAD", attempts=number, claimed_until=None, finished_at=now)
-    if changed:
-        WebhookAttempt.objects.create(
-            delivery=delivery, number=number, started_at=tried.started_at, milliseconds=tried.milliseconds,
-            status=tried.status, error=tried.error[:200], answer=tried.answer[:1000],
-        )  # fmt: skip
-    return bool(changed)
+        return delivery.pk, delivery.attempts, "DELIVERED", now, now
+    had = delivery.attempts - delivery.counted_from
+    if had >= len(SCHEDULE):
+        return delivery.pk, delivery.attempts, "DEAD", now, now
+    wish = min(tried.wish or timedelta(0), LONGEST_WISH)
+    return delivery.pk, delivery.attempts, "PENDING", now + max(SCHEDULE[had], wish), None
 
 
-def _record_endpoint(endpoint: WebhookEndpoint, tried: Tried, now: datetime) -> None:
+def _attempt(tried: Tried) -> WebhookAttempt:
+    return WebhookAttempt(
+        delivery=tried.task.delivery, number=tried.task.delivery.attempts + 1, started_at=tried.started_at,
+        milliseconds=tried.milliseconds, status=tried.status, error=tried.error[:200], answer=tried.answer[:1000],
+    )  # fmt: skip
+
+
+def _count(endpoint: WebhookEndpoint, tried: Tried, now: datetime) -> None:
     if tried.was_taken:
         endpoint.failures, endpoint.paused_until, endpoint.succeeded_at = 0, None, now
         return

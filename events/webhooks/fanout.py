@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from events.consumers import Consumer, register
 from events.models import Event, WebhookDelivery, WebhookEndpoint
@@ -26,27 +26,51 @@ from walletplatform.identity.principal import Principal
 LIFETIME = timedelta(days=4)
 MOST_AT_ONCE = 10_000
 
-# What the client may see now. One that an outside issuer vouches for has no row here.
-_WANTED = """
-    SELECT e.id, v.position
+# A UUIDv7 of the statement's millisecond with a counter (RFC 9562, section 6.2, method 1), and what the client may
+# see now. One that an outside issuer vouches for has no row here.
+_ADD = """
+    INSERT INTO webhook_deliveries
+           (id, endpoint_id, position, state, attempts, counted_from, due_at, give_up_at, created_at)
+    SELECT (substr(t.hex, 1, 8) || '-' || substr(t.hex, 9) || '-7'
+            || lpad(to_hex((row_number() OVER (ORDER BY v.position, e.id) - 1) %% 4096), 3, '0')
+            || substr(gen_random_uuid()::text, 19))::uuid,
+           e.id, v.position, 'PENDING', 0, 0, t.now, t.now + make_interval(secs => %s), t.now
       FROM events v
       JOIN webhook_endpoints e
         ON (e.types = '{}' OR v.type = ANY(e.types)) AND (e.assets IS NULL OR v.asset = ANY(e.assets))
       LEFT JOIN identity_clients c ON c.id = e.client_id
+     CROSS JOIN (SELECT now, lpad(to_hex((extract(epoch FROM now) * 1000)::bigint), 12, '0') AS hex
+                   FROM ledger_now() AS now) AS t
      WHERE e.deleted_at IS NULL AND e.enabled
        AND (c.id IS NULL OR c.active AND (c.assets IS NULL OR v.asset = ANY(c.assets)))
 """
-_FRESH = _WANTED + " AND v.position = ANY(%s) AND v.position > e.after ORDER BY v.position"
-_RANGE = _WANTED + " AND e.id = %s AND v.position BETWEEN %s AND %s ORDER BY v.position"
+_OF_EVENTS = _ADD + " AND v.position = ANY(%s) AND v.position > e.after ON CONFLICT DO NOTHING"
+_TO_PROVEN = _OF_EVENTS.replace("ON CONFLICT", "AND e.failures = 0 AND e.succeeded_at IS NOT NULL ON CONFLICT")
+# What there is already is sent once more.
+_OF_RANGE = (
+    _ADD
+    + """
+       AND e.id = %s AND v.position BETWEEN %s AND %s
+    ON CONFLICT (endpoint_id, position) DO UPDATE
+       SET state = excluded.state, counted_from = webhook_deliveries.attempts, due_at = excluded.due_at,
+           give_up_at = excluded.give_up_at, finished_at = NULL
+"""
+)
 
 
 def fan_out(events: Sequence[Event]) -> None:
     """Make the deliveries of events. Those that there are already stay as they are."""
+    _make(_OF_EVENTS, events)
+
+
+def fan_out_to_proven(events: Sequence[Event]) -> None:
+    """The same for endpoints whose last attempt succeeded, so that they do not wait for the rows of the others."""
+    _make(_TO_PROVEN, events)
+
+
+def _make(statement: str, events: Sequence[Event]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_FRESH, [[event.position for event in events]])
-        wanted = cursor.fetchall()
-    if wanted:
-        _add(wanted)
+        cursor.execute(statement, [LIFETIME.total_seconds(), [event.position for event in events]])
 
 
 def redeliver(principal: Principal, delivery_id: UUID, request: KeyedRequest | None) -> Answer:
@@ -59,7 +83,11 @@ def redeliver(principal: Principal, delivery_id: UUID, request: KeyedRequest | N
     def again() -> Answer:
         delivery = get_delivery(principal, delivery_id)
         _enabled(get_endpoint(principal, delivery.endpoint_id, lock=True))
-        _again(WebhookDelivery.objects.filter(pk=delivery_id))
+        now = clock.now()
+        WebhookDelivery.objects.filter(pk=delivery_id).update(
+            state=WebhookDelivery.State.PENDING, counted_from=F("attempts"), due_at=now, give_up_at=now + LIFETIME,
+            finished_at=None,
+        )  # fmt: skip
         return _shown(get_delivery(principal, delivery_id))
 
     return once(request, again)
@@ -81,11 +109,8 @@ def redeliver_range(
     def again() -> Answer:
         endpoint = _enabled(get_endpoint(principal, endpoint_id, lock=True))
         with connection.cursor() as cursor:
-            cursor.execute(_RANGE, [endpoint.id, first, last])
-            wanted = cursor.fetchall()
-        _again(WebhookDelivery.objects.filter(endpoint=endpoint, position__in=[position for _, position in wanted]))
-        _add(wanted)
-        return Answer(202, orjson.dumps({"deliveries": len(wanted)}), endpoint.id)
+            cursor.execute(_OF_RANGE, [LIFETIME.total_seconds(), endpoint.id, first, last])
+            return Answer(202, orjson.dumps({"deliveries": cursor.rowcount}), endpoint.id)
 
     return once(request, again)
 
@@ -117,30 +142,12 @@ def _shown(delivery: WebhookDelivery) -> Answer:
     return Answer(202, orjson.dumps(represent(delivery)), delivery.id)
 
 
-def _add(wanted: Sequence[tuple[UUID, int]]) -> None:
-    now = clock.now()
-    new_id = id_maker(at=now)
-    WebhookDelivery.objects.bulk_create(
-        [
-            WebhookDelivery(
-                id=new_id(), endpoint_id=endpoint, position=position,
-                due_at=now, give_up_at=now + LIFETIME, created_at=now,
-            )
-            for endpoint, position in wanted
-        ],
-        ignore_conflicts=True,
-    )  # fmt: skip
-
-
-def _again(deliveries: QuerySet[WebhookDelivery]) -> None:
-    now = clock.now()
-    deliveries.update(
-        state=WebhookDelivery.State.PENDING, counted_from=F("attempts"), due_at=now, give_up_at=now + LIFETIME,
-        finished_at=None,
-    )  # fmt: skip
-
-
-register(
-    # What was sent cannot be taken back: read anew, the log makes no delivery twice.
-    Consumer("webhooks", "events to clients' webhook endpoints", frozenset(TYPES), apply=fan_out, reset=lambda: None)
+# What was sent cannot be taken back: read anew, the log makes no delivery twice.
+WEBHOOKS = Consumer(
+    "webhooks", "events to clients' webhook endpoints", frozenset(TYPES), apply=fan_out, reset=lambda: None
 )
+# The sender's own, beside the one that leaves nobody out.
+WEBHOOKS_FIRST = Consumer(
+    "webhooks-first", "the same, for proven endpoints", frozenset(TYPES), apply=fan_out_to_proven, reset=lambda: None
+)
+register(WEBHOOKS)

@@ -20,10 +20,13 @@ import aiohttp
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connection
 
+from events.consuming import consume
 from events.envelope import CONTENT_TYPE, envelope, ping_envelope
 from events.webhooks.addresses import guarded_socket
-from events.webhooks.attempts import MOST, MOST_OF_FAILING, Task, Tried, give_up_old, record, take
+from events.webhooks.attempts import Task, Tried, give_up_old, record, take
+from events.webhooks.fanout import WEBHOOKS_FIRST
 from events.webhooks.signing import headers
+from events.working import Halted
 from walletplatform.failpoints import fail_point
 
 logger = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ class Sender:
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
-        # How many of each endpoint's are under way: of those that fail, and of the others.
+        # How many of each endpoint's are under way: of proven ones, and of the others.
         self.busy: dict[bool, Counter[UUID]] = {True: Counter(), False: Counter()}
         self.done: list[Tried] = []
         self.under_way: set[asyncio.Task[None]] = set()
@@ -55,28 +58,30 @@ class Sender:
         _allow_many_sockets()
         async with _session() as session:
             while not self.stopping.is_set():
+                began = time.monotonic()
                 taken = await self._round(session)
                 if until_idle and not (taken or self.under_way or self.done):
                     return
-                await asyncio.sleep(ROUND_SECONDS)
+                await asyncio.sleep(max(began + ROUND_SECONDS - time.monotonic(), 0))
             if self.under_way:
                 await asyncio.wait(self.under_way, timeout=STOP_SECONDS)
-            await sync_to_async(record)(self.done, datetime.now(UTC))
+            if self.done:
+                await sync_to_async(record)(self.done, datetime.now(UTC))
 
     async def _round(self, session: aiohttp.ClientSession) -> int:
         """Write what is done and take what is due; return how much was taken."""
         written = len(self.done)
         try:
             due = await sync_to_async(self._write_and_take)(self.done[:written])
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("The database failed the sender, which tries again: %s", str(error).strip())
+        except (DatabaseError, InterfaceError, Halted) as error:
+            logger.warning("A round of the sender failed and is tried again: %s", str(error).strip())
             await sync_to_async(connection.close)()
             await asyncio.sleep(PAUSE_SECONDS)
             return 0
         del self.done[:written]
-        for failing, task in due:
-            self.busy[failing][task.endpoint.pk] += 1
-            job = asyncio.create_task(self._try(session, task, self.busy[failing]))
+        for proven, task in due:
+            self.busy[proven][task.endpoint.pk] += 1
+            job = asyncio.create_task(self._try(session, task, self.busy[proven]))
             self.under_way.add(job)
             job.add_done_callback(self.under_way.discard)
         return len(due)
@@ -85,14 +90,11 @@ class Sender:
         """In the database's thread; nothing of ``self`` is changed here but the time of the sweep."""
         if done:
             record(done, datetime.now(UTC))
+        consume(WEBHOOKS_FIRST)
         if time.monotonic() - self.swept >= SWEEP_SECONDS:
             give_up_old()
             self.swept = time.monotonic()
-        taken = []
-        for failing, most in ((False, MOST), (True, MOST_OF_FAILING)):
-            busy = dict(self.busy[failing])
-            taken += [(failing, task) for task in take(busy, failing=failing, most=most - sum(busy.values()))]
-        return taken
+        return [(proven, task) for proven in (True, False) for task in take(dict(self.busy[proven]), proven=proven)]
 
     async def _try(self, session: aiohttp.ClientSession, task: Task, busy: Counter[UUID]) -> None:
         try:

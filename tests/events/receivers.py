@@ -13,11 +13,12 @@ class Receiver:
     """
     What it answers hangs on the path: a status, ``/hang``, ``/drip``, ``/huge``, ``/nul`` or ``/redirect?to``.
 
-    ``got`` is what came, as (path, headers with small letters, body).
+    ``got`` is what came, as (path, headers with small letters, body), and ``times`` when it did.
     """
 
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
+        self.times: list[float] = []
         self.ended = threading.Event()
         handler = type("Handler", (_Handler,), {"receiver": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -43,6 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
+        self.receiver.times.append(time.time())
         self.receiver.got.append((self.path, headers, body))
         with suppress(OSError):
             self._answer(self.path.partition("?"))

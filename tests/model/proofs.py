@@ -17,6 +17,7 @@ from tests.model import (
     storms_expiry,
     storms_kills,
     storms_pairs,
+    storms_receivers,
 )
 
 Progress = Callable[[int], None]
@@ -44,5 +45,6 @@ PROOFS = [
     Proof("fail_points", "deaths: each fail point x each money endpoint, once", 96, 6, failpoints_proof.prove),
     Proof("postgres_kills", "SIGKILLs of PostgreSQL under load", 50, 3, storms_kills.prove),
     Proof("events", "payments told on every channel, all of it killed", 100_000, 2_000, storms_events.prove),
+    Proof("sick_receivers", "payments told beside 1,000 webhooks that hang or fail", 400, 0, storms_receivers.prove),
     Proof("crowd_on_one_wallet", "payments of 200 clients from one wallet", 21_000, 1_200, storms_crowd.prove),
 ]  # fmt: skip
