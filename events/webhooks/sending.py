@@ -12,6 +12,7 @@ import logging
 import resource
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from uuid import UUID
@@ -43,12 +44,17 @@ USER_AGENT = "walletplatform-webhooks/1"
 
 
 class Sender:
-    """One process's sender. Several share the work: what one has taken the others leave alone."""
+    """
+    One process's sender. Several share the work: what one has taken the others leave alone.
 
-    def __init__(self) -> None:
+    ``lanes`` says to which endpoints it sends: True to proven ones, False to the others.
+    """
+
+    def __init__(self, lanes: Sequence[bool] = (True, False)) -> None:
+        self.lanes = lanes
         self.stopping = asyncio.Event()
         # How many of each endpoint's are under way: of proven ones, and of the others.
-        self.busy: dict[bool, Counter[UUID]] = {True: Counter(), False: Counter()}
+        self.busy: dict[bool, Counter[UUID]] = {lane: Counter() for lane in lanes}
         self.done: list[Tried] = []
         self.under_way: set[asyncio.Task[None]] = set()
         self.swept = 0.0
@@ -79,9 +85,9 @@ class Sender:
             await asyncio.sleep(PAUSE_SECONDS)
             return 0
         del self.done[:written]
-        for proven, task in due:
-            self.busy[proven][task.endpoint.pk] += 1
-            job = asyncio.create_task(self._try(session, task, self.busy[proven]))
+        for lane, task in due:
+            self.busy[lane][task.endpoint.pk] += 1
+            job = asyncio.create_task(self._try(session, task, self.busy[lane]))
             self.under_way.add(job)
             job.add_done_callback(self.under_way.discard)
         return len(due)
@@ -90,11 +96,12 @@ class Sender:
         """In the database's thread; nothing of ``self`` is changed here but the time of the sweep."""
         if done:
             record(done, datetime.now(UTC))
-        consume(WEBHOOKS_FIRST)
-        if time.monotonic() - self.swept >= SWEEP_SECONDS:
+        if True in self.lanes:
+            consume(WEBHOOKS_FIRST)
+        if False in self.lanes and time.monotonic() - self.swept >= SWEEP_SECONDS:
             give_up_old()
             self.swept = time.monotonic()
-        return [(proven, task) for proven in (True, False) for task in take(dict(self.busy[proven]), proven=proven)]
+        return [(lane, task) for lane in self.lanes for task in take(dict(self.busy[lane]), proven=lane)]
 
     async def _try(self, session: aiohttp.ClientSession, task: Task, busy: Counter[UUID]) -> None:
         try:
