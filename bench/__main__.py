@@ -40,13 +40,14 @@ HOW = {
     "engine_single_vs_pgledger": "single payments, 2 processes of 32 threads, group commit / pgledger, 8 clients",
     "engine_hot_vs_pgledger": "the same, all from one wallet",
     "sequencing_vs_engine": "facts moved into the log / payments, one process, batches of 1,000",
-    "engine_with_events_vs_without": "single payments while sequencer and consumers run / while they do not",
+    "engine_with_relay_vs_without": "single payments beside sequencer and Kafka relay (and broker) / alone, in turns",
+    "engine_with_consumers_vs_without": "single payments beside sequencer and all consumers / alone, in turns",
     "engine_batch1000_vs_pgledger": "one process, batches of 1,000 / pgledger's batch function, 1,000, one client",
 }
 
 
 def main() -> None:
-    signal.alarm(300)
+    signal.alarm(400)
     console = Console()
     results: dict[str, dict[str, float]] = {}
 
@@ -79,10 +80,8 @@ def main() -> None:
         note(f"engine_{name}", **engine.singles(wallets, hot=hot, seconds=8))
     console.print("Events")
     note("sequencing", **events.sequencing())
-    events.begin_at_the_end()
-    with_events, into_log = events.beside(wallets, seconds=8)
-    note("engine_single_with_events", **with_events)
-    note("into_log", **into_log)
+    for name, figures in events.in_turns(wallets, seconds=5).items():
+        note(name if name == "into_log" else f"engine_single_{name}", **figures)
     console.print("pgledger")
     sql = pgledger.source()
     if sql is None:
@@ -117,7 +116,8 @@ def ratios(rate: dict[str, float]) -> dict[str, float]:
         "http_single_hot_vs_uniform": rate["http_hot_64"] / rate["http_uniform_64"],
         "http_batch1000_vs_engine": rate["http_batch1000"] / rate["engine_1x1000"],
         "sequencing_vs_engine": rate["sequencing"] / rate["engine_1x1000"],
-        "engine_with_events_vs_without": rate["engine_single_with_events"] / rate["engine_single"],
+        "engine_with_relay_vs_without": rate["engine_single_with_relay"] / rate["engine_single_alone"],
+        "engine_with_consumers_vs_without": rate["engine_single_with_consumers"] / rate["engine_single_alone"],
         "authorize_capture_vs_transfer": rate["engine_transfers"] / rate["engine_holds"],
     }
     if "pgledger_single" in rate:
