@@ -36,18 +36,21 @@ GIVEN_UP_AT_ONCE = 1000
 
 _CLAIM = """
     WITH free AS (
-        SELECT e.id, %(places)s - coalesce(b.taken, 0) AS places
+        SELECT e.id, %(places)s - coalesce(b.taken, 0) AS places, c.assets
           FROM webhook_endpoints e
+          LEFT JOIN identity_clients c ON c.id = e.client_id
           LEFT JOIN unnest(%(busy)s::uuid[], %(taken)s::int[]) AS b (id, taken) ON b.id = e.id
          WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= clock_timestamp())
            AND (e.failures = 0 AND e.succeeded_at IS NOT NULL) = %(proven)s
-           AND coalesce(b.taken, 0) < %(places)s
+           AND coalesce(b.taken, 0) < %(places)s AND (c.id IS NULL OR c.active)
          ORDER BY e.paused_until NULLS FIRST),
     due AS (
         SELECT d.id FROM free CROSS JOIN LATERAL (
                SELECT d.id FROM webhook_deliveries d
                 WHERE d.endpoint_id = free.id AND d.state = 'PENDING' AND d.due_at <= clock_timestamp()
                   AND (d.claimed_until IS NULL OR d.claimed_until <= clock_timestamp())
+                  AND (free.assets IS NULL OR d.position IS NULL OR EXISTS (
+                       SELECT FROM events v WHERE v.position = d.position AND v.asset = ANY(free.assets)))
                 ORDER BY d.due_at LIMIT free.places FOR UPDATE SKIP LOCKED) AS d
          LIMIT %(most)s)
     UPDATE webhook_deliveries d SET claimed_until = clock_timestamp() + make_interval(secs => %(seconds)s)

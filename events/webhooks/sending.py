@@ -19,6 +19,7 @@ from uuid import UUID
 
 import aiohttp
 from asgiref.sync import sync_to_async
+from cryptography.fernet import InvalidToken
 from django.db import DatabaseError, InterfaceError, connection
 
 from events.consuming import consume
@@ -125,6 +126,8 @@ async def _post(session: aiohttp.ClientSession, task: Task) -> Tried:
             answer = await _beginning(response)
     except TimeoutError:
         error = f"No answer in {SECONDS} s." if status is None else f"The answer did not end in {SECONDS} s."
+    except InvalidToken:
+        error = "Its secret is encrypted under another SECRET_KEY: name that in SECRET_KEY_FALLBACKS."
     except (aiohttp.ClientError, OSError, ValueError) as failed:
         error = f"{type(failed).__name__}: {failed}"
     milliseconds = round((time.monotonic() - began) * 1000)

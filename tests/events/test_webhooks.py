@@ -154,6 +154,32 @@ def test_a_client_that_was_narrowed_or_stopped_gets_no_more_than_it_may_see_now(
     WebhookEndpoint.objects.filter(pk=made["id"]).update(enabled=False)
 
 
+def test_what_waits_for_a_client_that_was_narrowed_meanwhile_is_not_sent(receiver, endpoint, shop):
+    client = Client.objects.create(name=uuid4().hex, secret_hash=b"", scopes=[], assets=["EUR", "GEM"])
+    its = actor("client", id=client.pk)
+    made = its.post("/webhook-endpoints", {"url": receiver.url("/200?meanwhile"), "types": ["wallet.created"]}).json()
+    seen = shop.wallet("EUR")
+    shop.wallet("GEM")
+    log_all()
+    Client.objects.filter(pk=client.pk).update(active=False)
+    send()
+    assert receiver.bodies("/200?meanwhile") == []
+    Client.objects.filter(pk=client.pk).update(active=True, assets=["EUR"])
+    send()
+    assert [json.loads(body)["subject"] for body in receiver.bodies("/200?meanwhile")] == [seen]
+    WebhookEndpoint.objects.filter(pk=made["id"]).update(enabled=False)
+
+
+def test_a_secret_that_cannot_be_read_any_more_is_told_and_stops_nobody(receiver, endpoint, wallets, shop):
+    unreadable, _ = (endpoint(path, types=["payment.settled"]) for path in ("/200?a", "/200?b"))
+    WebhookEndpoint.objects.filter(pk=unreadable["id"]).update(secret="gAAAAA")
+    shop.pay(*wallets, "1.00")
+    send()
+    assert (len(receiver.bodies("/200?a")), len(receiver.bodies("/200?b"))) == (0, 1)
+    [delivery] = deliveries(shop, unreadable)
+    assert "SECRET_KEY_FALLBACKS" in tried(shop, delivery)[0]["error"]
+
+
 def test_the_secret_is_shown_once_and_kept_encrypted(shop, receiver):
     key = uuid4().hex
     body = {"url": receiver.url("/200"), "types": ["wallet.closed"]}
