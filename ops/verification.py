@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from events.consumers import CONSUMERS, Consumer
+from events.types import TYPES
 from ledger.verification import LEDGER_CHECKS, Check
 from payments.verification import PAYMENT_CHECKS
 from wallets.verification import WALLET_CHECKS
@@ -124,7 +125,7 @@ READ_MODEL_CHECKS = [
 
 def _marks_check(consumer: Consumer) -> Check:
     """Up to its cursor, each event that a consumer wants is processed or set aside, and only those are."""
-    wanted = ", ".join(f"'{one}'" for one in sorted(consumer.types))
+    wanted = ", ".join(f"'{one}'" for one in sorted(consumer.types or TYPES))
     return Check(
         "E3",
         f"{consumer.name} has had or set aside each event up to its cursor",
