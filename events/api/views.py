@@ -84,9 +84,11 @@ class EventsView(ApiView):
         assets = self.principal.assets
         if wallet_id is not None:
             return lambda after: log.read_of_wallet(wallet_id, after=after, limit=limit + 1, types=types)
-        if types or assets is not None:
-            named = sorted(assets) if assets is not None else log.assets()
-            return lambda after: log.read_of_assets(named, after=after, limit=limit + 1, types=types)
+        if assets is not None:
+            return lambda after: log.read_of_assets(sorted(assets), after=after, limit=limit + 1, types=types)
+        if types:
+            # Asked for anew each time: an asset's first event may come while somebody waits.
+            return lambda after: log.read_of_assets(log.assets(), after=after, limit=limit + 1, types=types)
         return lambda after: log.read(after=after, limit=limit + 1)
 
 

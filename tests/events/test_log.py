@@ -232,6 +232,25 @@ def test_who_waits_gets_what_comes(shop, start, ann, bob):
         assert [event["subject"] for event in waiting.result()["data"]] == [paid]
 
 
+def test_who_waits_for_a_type_gets_the_first_event_of_a_new_asset(shop, rare_asset):
+    shop.wallet()
+    sequence_all()
+    end = log.head()
+
+    def wait():
+        try:
+            return follow(shop, after=end, wait=9, types="wallet.created").json()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait)
+        time.sleep(0.5)
+        first = shop.wallet(rare_asset)
+        sequence_all()
+        assert [event["subject"] for event in waiting.result()["data"]] == [first]
+
+
 def test_a_client_sees_the_events_of_its_assets_alone(shop, start, ann, bob):
     gems = shop.wallet("GEM")
     shop.pay(ann, bob, "1.00")
