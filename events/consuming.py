@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F
+from django.db.models.functions import Least
 from django.db.transaction import atomic
 from django.utils import timezone
 
@@ -125,10 +126,14 @@ def position(consumer: Consumer) -> int:
 
 
 def replay(consumer: Consumer, *, after: int) -> None:
-    """Set the cursor back: events are taken again, and those whose effect was had have none again."""
+    """
+    Set the cursor back: events are taken again, and those whose effect was had have none again.
+
+    A cursor that is behind ``after`` stays: what it has not read is not passed over.
+    """
     with atomic():
         _locked(consumer)
-        Cursor.objects.filter(name=consumer.name).update(position=after)
+        Cursor.objects.filter(name=consumer.name).update(position=Least(F("position"), after))
 
 
 def rebuild(consumer: Consumer) -> None:

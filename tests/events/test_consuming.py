@@ -256,6 +256,14 @@ def test_the_commands_consume_replay_and_retry(shop, ann, bob, registered, capsy
     assert f"{name}: 1 events went through." in capsys.readouterr().out
 
 
+def test_a_replay_never_passes_over_what_was_not_read(shop, ann, bob, registered):
+    _, position = pay(shop, ann, bob)
+
+    call_command("replay", registered.consumer.name, "--from", "999999999")
+
+    assert registered.notes()[-1] == position
+
+
 @pytest.mark.parametrize(
     "asked",
     [["consume", "nobody"], ["replay", "nobody", "--from", "0"], ["replay", "figures"],
