@@ -40,8 +40,8 @@ _MARK = """
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the database failed, and not the consumer."""
-    return isinstance(error, (OperationalError, InterfaceError))
+    """Whether the database failed, or it is halted, and the event is not to blame."""
+    return isinstance(error, (OperationalError, InterfaceError, Halted))
 
 
 def consume(consumer: Consumer) -> int:
@@ -62,11 +62,17 @@ def consume(consumer: Consumer) -> int:
 
 def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
     """
-    Have the effects of events, each once, in the transaction open now; nobody else has this consumer's meanwhile.
+    Have the effects of events that came from elsewhere than the log, each once, in the transaction open now.
 
-    However they came: by the log's cursor or from elsewhere.
+    :raises Halted: while a rebuild has not caught up: it forgot the earlier ones, which come first
     """
-    _locked(consumer)
+    cursor = _locked(consumer)
+    if cursor.position < cursor.rebuilding_to:
+        raise Halted(f"{consumer.name} is being rebuilt: replay it up to {cursor.rebuilding_to} first")
+    _deliver(consumer, events)
+
+
+def _deliver(consumer: Consumer, events: Sequence[Event]) -> None:
     # Kafka may bring the same event twice at once.
     once = {event.position: event for event in events}.values()
     wanted = [event for event in once if not consumer.types or event.type in consumer.types]
@@ -105,7 +111,9 @@ def _retry_one(consumer: Consumer, position: int) -> bool:
             parked = ParkedEvent.objects.filter(consumer=consumer.name)
             if parked.filter(position__lt=position, keys__overlap=consumer.keys(event)).exists():
                 return False
-            parked.filter(position=position).delete()
+            if not parked.filter(position=position).delete()[0]:
+                # A rebuild will come to it, after those before it.
+                return False
             if _unprocessed(consumer, [event]):
                 _mark(consumer, [event])
                 consumer.apply([event])
@@ -136,14 +144,20 @@ def replay(consumer: Consumer, *, after: int) -> None:
         Cursor.objects.filter(name=consumer.name).update(position=Least(F("position"), after))
 
 
-def rebuild(consumer: Consumer) -> None:
-    """Take all of a consumer's effects back and begin anew from the first event."""
+def rebuild(consumer: Consumer) -> int:
+    """
+    Take all of a consumer's effects back and begin anew from the first event.
+
+    Returns up to where it has to read the log to be where it was.
+    """
     with atomic():
         _locked(consumer)
+        end = log.head()
         consumer.reset()
         ProcessedEvent.objects.filter(consumer=consumer.name).delete()
         ParkedEvent.objects.filter(consumer=consumer.name).delete()
-        Cursor.objects.filter(name=consumer.name).update(position=0)
+        Cursor.objects.filter(name=consumer.name).update(position=0, rebuilding_to=end)
+    return end
 
 
 def _take(consumer: Consumer, limit: int) -> int:
@@ -152,7 +166,7 @@ def _take(consumer: Consumer, limit: int) -> int:
         events = log.read(after=cursor.position, limit=limit)
         if not events:
             return 0
-        deliver(consumer, events)
+        _deliver(consumer, events)
         cursor.position = events[-1].position
         cursor.save()
         fail_point("consumer.applied")
@@ -167,7 +181,7 @@ def _take_one(consumer: Consumer) -> int:
         cursor = _locked(consumer)
         events = log.read(after=cursor.position, limit=1)
         for event in events:
-            _deliver_or_park(consumer, event, aside)
+            _deliver_or_park(consumer, event, aside, _deliver)
             cursor.position = event.position
             cursor.save()
         return bool(events)
@@ -177,7 +191,7 @@ def _take_one(consumer: Consumer) -> int:
 
 def deliver_alone(consumer: Consumer, event: Event) -> None:
     """Have one event's effect, in a transaction of its own; after some tries set it aside."""
-    _some_tries(consumer, lambda aside: _deliver_or_park(consumer, event, aside))
+    _some_tries(consumer, lambda aside: _deliver_or_park(consumer, event, aside, deliver))
 
 
 def _some_tries(consumer: Consumer, take: Callable[[Exception | None], Done]) -> Done:
@@ -198,9 +212,11 @@ def _some_tries(consumer: Consumer, take: Callable[[Exception | None], Done]) ->
         return take(failed)
 
 
-def _deliver_or_park(consumer: Consumer, event: Event, aside: Exception | None) -> None:
+def _deliver_or_park(
+    consumer: Consumer, event: Event, aside: Exception | None, how: Callable[[Consumer, Sequence[Event]], None]
+) -> None:
     if aside is None:
-        deliver(consumer, [event])
+        how(consumer, [event])
         return
     _locked(consumer)
     known = ParkedEvent.objects.filter(consumer=consumer.name, position=event.position)

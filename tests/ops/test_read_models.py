@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from django.core.management import call_command
 from django.db.models import Sum
+from django.db.transaction import atomic
 
-from events import consuming
+from events import consuming, log
 from events.consumers import CONSUMERS
+from events.models import ParkedEvent
 from events.sequencer import sequence
+from events.working import Halted
 from ops.models import OpenHold, PaymentFigure, SettlementTotal
 from ops.tasks import verify_events as verify_hourly
 from ops.verification import event_checks
@@ -117,6 +121,49 @@ def test_replays_and_rebuilding_change_nothing(asset, story):
     for name in NAMES:
         call_command("replay", name, "--rebuild")
     assert everything() == before
+
+
+@pytest.fixture
+def hold(shop, asset):
+    """An authorization whose void is told and was not read yet; returns its id and the void's position."""
+    ann, bob = shop.wallet(asset, holding="100.00"), shop.wallet(asset)
+    held = shop.pay(ann, bob, "5.00", capture=False).json()["id"]
+    read_all()
+    shop.post(f"/payments/{held}/void", {})
+    while sequence():
+        pass
+    return held, log.head()
+
+
+def test_what_was_set_aside_is_not_retried_ahead_of_a_rebuild(hold):
+    holds, (_, voided) = CONSUMERS["holds"], hold
+    broken = replace(holds, apply=lambda events: 1 / 0)
+    while consuming.consume(broken):
+        pass
+    [parked] = ParkedEvent.objects.all()
+
+    # The retry had listed it when the rebuild began.
+    consuming.rebuild(holds)
+    assert consuming._retry_one(holds, parked.position) is False
+    read_all()
+
+    assert parked.position == voided
+    assert not OpenHold.objects.exists()
+
+
+def test_what_comes_from_elsewhere_waits_until_a_rebuild_has_caught_up(hold):
+    holds, (_, voided) = CONSUMERS["holds"], hold
+    [void] = log.read(after=voided - 1, limit=1)
+    end = consuming.rebuild(holds)
+
+    with pytest.raises(Halted, match="holds is being rebuilt"), atomic():
+        consuming.deliver(holds, [void])
+    while consuming.position(holds) < end:
+        consuming.consume(holds)
+    with atomic():
+        consuming.deliver(holds, [void])
+
+    assert not OpenHold.objects.exists()
 
 
 def test_verify_events_finds_nothing_where_nothing_is_wrong(asset, story, capsys):

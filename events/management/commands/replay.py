@@ -30,11 +30,12 @@ It may run meanwhile. Rebuilding empties the consumer's tables for as long as it
         how.add_argument("--rebuild", action="store_true", help="all of them, after taking the effects back")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        consumer, end = find(options["name"]), log.head()
+        consumer = find(options["name"])
         if options["rebuild"]:
-            consuming.rebuild(consumer)
+            end = consuming.rebuild(consumer)
         else:
-            consuming.replay(consumer, after=min(options["after"], end))
+            end = log.head()
+            consuming.replay(consumer, after=options["after"])
         start = consuming.position(consumer)
         columns = [TextColumn("  Events"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
         with Progress(*columns) as progress:
