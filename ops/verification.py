@@ -72,13 +72,16 @@ def _read_by(consumer: str) -> str:
 READ_MODEL_CHECKS = [
     Check(
         "E3",
-        "the figures are a recount of the log",
+        "the figures are a recount of the payments",
         f"""WITH recount AS (
-                SELECT s.span, date_trunc(s.span, e.time, 'UTC') AS begins_at, j ->> 'kind' AS kind,
-                       j ->> 'asset' AS asset, substr(e.type, 9) AS outcome,
-                       coalesce(j #>> '{{failure,code}}', '') AS code, count(*) AS payments,
-                       sum(replace(j ->> 'amount', '.', '')::numeric) AS amount
-                  FROM {_read_by("figures")} AS e CROSS JOIN (VALUES ('minute'), ('hour'), ('day')) AS s (span)
+                SELECT s.span, date_trunc(s.span, e.time, 'UTC') AS begins_at, p.kind, p.asset,
+                       substr(e.type, 9) AS outcome, coalesce(f.code, '') AS code, count(*) AS payments,
+                       sum(CASE WHEN e.type IN ('payment.settled', 'payment.failed') THEN p.amount
+                                WHEN e.type IN ('payment.voided', 'payment.expired') THEN p.authorized_amount
+                                ELSE 0 END) AS amount
+                  FROM {_read_by("figures")} AS e
+                  LEFT JOIN payments p ON p.id = e.subject LEFT JOIN transaction_failures f ON f.payment_id = p.id
+                 CROSS JOIN (VALUES ('minute'), ('hour'), ('day')) AS s (span)
                  WHERE e.type LIKE 'payment.%' GROUP BY 1, 2, 3, 4, 5, 6)
             SELECT concat_ws(' ', span, begins_at, kind, asset, outcome, code),
                    coalesce(f.payments, 0) || ' payments of ' || coalesce(f.amount, 0)
