@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
@@ -32,7 +31,6 @@ TRIES = 3
 PAUSE_SECONDS = 0.2
 # So many set aside: then it is the consumer that is broken, not its events.
 MOST_PARKED = 100
-Done = TypeVar("Done")
 _MARK = """
     INSERT INTO processed_events (consumer, position) SELECT %s, unnest(%s::bigint[])
     ON CONFLICT DO NOTHING RETURNING position
@@ -57,7 +55,7 @@ def consume(consumer: Consumer) -> int:
         if is_transient(error):
             raise
         logger.warning("Consumer %s failed on a batch; each event is tried alone", consumer.name, exc_info=True)
-        return _take_one(consumer)
+        return _take_singly(consumer)
 
 
 def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
@@ -174,19 +172,29 @@ def _take(consumer: Consumer, limit: int) -> int:
     return len(events)
 
 
-def _take_one(consumer: Consumer) -> int:
-    """Take the next event alone; after some tries set it aside, so that the others go on."""
+def _take_singly(consumer: Consumer) -> int:
+    """Take the next events one by one, up to the one that had to be set aside; return how many there were."""
+    done = 0
+    for event in log.read(after=position(consumer), limit=AT_ONCE):
+        done += 1
+        if not _take_one(consumer, event):
+            break
+    return done
 
-    def take(aside: Exception | None) -> bool:
+
+def _take_one(consumer: Consumer, event: Event) -> bool:
+    """Take an event alone; after some tries set it aside, so that the others go on. Returns whether it went well."""
+
+    def take(aside: Exception | None) -> None:
         cursor = _locked(consumer)
-        events = log.read(after=cursor.position, limit=1)
-        for event in events:
-            _deliver_or_park(consumer, event, aside, _deliver)
-            cursor.position = event.position
-            cursor.save()
-        return bool(events)
+        # Elsewhere it got past this one meanwhile: what comes next has not failed.
+        if cursor.position != event.position - 1:
+            return
+        _deliver_or_park(consumer, event, aside, _deliver)
+        cursor.position = event.position
+        cursor.save()
 
-    return int(_some_tries(consumer, take))
+    return _some_tries(consumer, take)
 
 
 def deliver_alone(consumer: Consumer, event: Event) -> None:
@@ -194,14 +202,19 @@ def deliver_alone(consumer: Consumer, event: Event) -> None:
     _some_tries(consumer, lambda aside: _deliver_or_park(consumer, event, aside, deliver))
 
 
-def _some_tries(consumer: Consumer, take: Callable[[Exception | None], Done]) -> Done:
-    """Do it in a transaction; where it fails ``TRIES`` times, do it with the error, to set the event aside."""
+def _some_tries(consumer: Consumer, take: Callable[[Exception | None], None]) -> bool:
+    """
+    Do it in a transaction; where it fails ``TRIES`` times, do it with the error, to set the event aside.
+
+    Returns whether it went well.
+    """
     failed: Exception | None = None
     for number in range(TRIES):
         time.sleep(PAUSE_SECONDS * number)
         try:
             with atomic():
-                return take(None)
+                take(None)
+            return True
         except Exception as error:
             if is_transient(error):
                 raise
@@ -209,7 +222,8 @@ def _some_tries(consumer: Consumer, take: Callable[[Exception | None], Done]) ->
     if ParkedEvent.objects.filter(consumer=consumer.name).exclude(error="").count() >= MOST_PARKED:
         raise Halted(f"{consumer.name} set {MOST_PARKED} events aside: mend it, then consume --retry") from failed
     with atomic():
-        return take(failed)
+        take(failed)
+    return False
 
 
 def _deliver_or_park(

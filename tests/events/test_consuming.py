@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import orjson
@@ -157,6 +159,53 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_only_its_own_payment(shop, 
     assert consuming.retry(diary.consumer) == 2
     assert diary.notes()[-2:] == [event.position for event in parked]
     assert not ParkedEvent.objects.filter(consumer=diary.consumer.name).exists()
+
+
+def test_an_event_that_nobody_tried_is_not_set_aside_for_another(shop, ann, bob, diary, monkeypatch):
+    """Another process, with the cause mended, gets past the poison when this one has failed for the last time."""
+    monkeypatch.setattr(consuming, "AT_ONCE", 1)
+    poison, _ = pay(shop, ann, bob)
+    _, healthy = pay(shop, ann, bob)
+    diary.hates = {poison}
+    tries = []
+
+    def pass_it():
+        try:
+            consuming.consume(replace(diary.consumer, apply=lambda events: None))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+
+        def apply(events):
+            tries.append(events)
+            if len(tries) == 1 + consuming.TRIES:
+                # It waits for the cursor until this try is rolled back.
+                other.submit(pass_it)
+                time.sleep(0.3)
+            diary.apply(events)
+
+        consuming.consume(replace(diary.consumer, apply=apply))
+    consume_all(diary.consumer)
+
+    assert not ParkedEvent.objects.filter(consumer=diary.consumer.name).exists()
+    assert diary.notes()[-1] == healthy
+
+
+def test_a_poisonous_event_late_in_a_batch_makes_the_batch_fail_once(shop, ann, bob, diary):
+    payments = [pay(shop, ann, bob) for _ in range(12)]
+    diary.hates = {payments[9][0]}
+    applied = []
+
+    def apply(events):
+        applied.append(len(events))
+        diary.apply(events)
+
+    while consuming.consume(replace(diary.consumer, apply=apply)):
+        pass
+
+    # The batch, its events up to the poison one by one, and then what is left at once.
+    assert applied == [12, *[1] * 9, *[1] * consuming.TRIES, 2]
 
 
 def test_where_the_order_of_wallets_matters_they_wait_but_never_a_system_account(shop, ann, bob):
