@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from django.db.transaction import atomic
 
@@ -209,6 +209,24 @@ def test_the_hourly_comparison_tells_what_it_finds(asset, story, caplog):
     with pytest.raises(RuntimeError, match="differ in"):
         verify_hourly()
     assert "the figures are a recount of the payments" in caplog.text
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+def test_what_is_found_decides_however_little_of_it_is_shown(asset, story, shown, capsys):
+    PaymentFigure.objects.all().delete()
+
+    with pytest.raises(SystemExit):
+        call_command("verify_events", "--limit", str(shown))
+
+    told = capsys.readouterr().out
+    assert "NOT the same" in told
+    assert told.count("E3 minute") + told.count("E3 hour") + told.count("E3 day") == shown
+
+
+@pytest.mark.parametrize("limit", ["-1", "x", ""])
+def test_a_limit_that_makes_no_sense_is_refused(limit):
+    with pytest.raises(CommandError):
+        call_command("verify_events", f"--limit={limit}")
 
 
 PLANTED = {
