@@ -62,11 +62,9 @@ LOG_CHECKS = [
 
 
 def _read_by(consumer: str) -> str:
-    """What a consumer has had the effect of: the log up to its cursor, but for what it set aside."""
-    return f"""(SELECT e.*, e.data::jsonb AS j FROM events e
-                 WHERE e.position <= coalesce((SELECT position FROM event_cursors WHERE name = '{consumer}'), 0)
-                   AND NOT EXISTS (SELECT FROM parked_events p
-                                    WHERE p.consumer = '{consumer}' AND p.position = e.position))"""
+    """What a consumer has had the effect of, wherever its events came from and its cursor is."""
+    return f"""(SELECT e.*, e.data::jsonb AS j FROM processed_events d JOIN events e ON e.position = d.position
+                 WHERE d.consumer = '{consumer}')"""
 
 
 READ_MODEL_CHECKS = [
@@ -132,13 +130,17 @@ def _marks_check(consumer: Consumer) -> Check:
     return Check(
         "E3",
         f"{consumer.name} has had or set aside each event up to its cursor",
-        f"""SELECT e.position::text, e.type || ' is neither processed nor set aside'
-              FROM events e
-              LEFT JOIN processed_events d ON d.consumer = '{consumer.name}' AND d.position = e.position
-              LEFT JOIN parked_events p ON p.consumer = '{consumer.name}' AND p.position = e.position
-             WHERE e.position <= (SELECT position FROM event_cursors WHERE name = '{consumer.name}')
-               AND e.type IN ({wanted})
-               AND num_nonnulls(d.position, p.position) <> 1""",
+        f"""WITH marks AS (
+                SELECT position FROM processed_events WHERE consumer = '{consumer.name}'
+                 UNION ALL SELECT position FROM parked_events WHERE consumer = '{consumer.name}')
+            SELECT coalesce(e.position, m.position)::text,
+                   coalesce(e.type, 'nothing') || ' is processed or set aside ' || count(m.position) || ' times'
+              FROM (SELECT position, type FROM events WHERE type IN ({wanted})) AS e
+              FULL JOIN marks m ON m.position = e.position
+             GROUP BY e.position, m.position, e.type
+            HAVING count(m.position) > 1 OR e.position IS NULL
+                OR count(m.position) = 0
+                   AND e.position <= (SELECT position FROM event_cursors WHERE name = '{consumer.name}')""",
     )
 
 
