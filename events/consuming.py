@@ -31,15 +31,12 @@ TRIES = 3
 PAUSE_SECONDS = 0.2
 # So many set aside: then it is the consumer that is broken, not its events.
 MOST_PARKED = 100
+# The database failed, or it is halted; the event is not to blame.
+TRANSIENT = (OperationalError, InterfaceError, Halted)
 _MARK = """
     INSERT INTO processed_events (consumer, position) SELECT %s, unnest(%s::bigint[])
     ON CONFLICT DO NOTHING RETURNING position
 """
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether the database failed, or it is halted, and the event is not to blame."""
-    return isinstance(error, (OperationalError, InterfaceError, Halted))
 
 
 def consume(consumer: Consumer) -> int:
@@ -49,10 +46,13 @@ def consume(consumer: Consumer) -> int:
     :raises OperationalError: where the database fails; nothing was done then
     :raises Halted: where too many events are set aside already
     """
+    # Looking costs no lock and no commit, and there is mostly nothing.
+    if position(consumer) >= log.head():
+        return 0
     try:
         return _take(consumer, AT_ONCE)
     except Exception as error:
-        if is_transient(error):
+        if isinstance(error, TRANSIENT):
             raise
         logger.warning("Consumer %s failed on a batch; each event is tried alone", consumer.name, exc_info=True)
         return _take_singly(consumer)
@@ -117,7 +117,7 @@ def _retry_one(consumer: Consumer, position: int) -> bool:
                 consumer.apply([event])
             return True
     except Exception as error:
-        if is_transient(error):
+        if isinstance(error, TRANSIENT):
             raise
         ParkedEvent.objects.filter(consumer=consumer.name, position=position).update(
             error=_told(error), tries=F("tries") + 1
@@ -150,6 +150,9 @@ def rebuild(consumer: Consumer) -> int:
     """
     with atomic():
         _locked(consumer)
+        with connection.cursor() as cursor:
+            # There is a mark for each event that it ever had.
+            cursor.execute("SET LOCAL statement_timeout = 0")
         end = log.head()
         consumer.reset()
         ProcessedEvent.objects.filter(consumer=consumer.name).delete()
@@ -216,7 +219,7 @@ def _some_tries(consumer: Consumer, take: Callable[[Exception | None], None]) ->
                 take(None)
             return True
         except Exception as error:
-            if is_transient(error):
+            if isinstance(error, TRANSIENT):
                 raise
             failed = error
     if ParkedEvent.objects.filter(consumer=consumer.name).exclude(error="").count() >= MOST_PARKED:
@@ -242,8 +245,11 @@ def _deliver_or_park(
 
 def _locked(consumer: Consumer) -> Cursor:
     """Return the consumer's cursor; nobody else moves it in this transaction."""
+    cursors = Cursor.objects.select_for_update().filter(name=consumer.name)
+    if found := cursors.first():
+        return found
     Cursor.objects.bulk_create([Cursor(name=consumer.name)], ignore_conflicts=True)
-    return Cursor.objects.select_for_update().get(name=consumer.name)
+    return cursors.get()
 
 
 def _unprocessed(consumer: Consumer, events: Sequence[Event]) -> list[Event]:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message
 from django.db.transaction import atomic
 
 from events.consumers import Consumer
-from events.consuming import deliver, deliver_alone, is_transient
+from events.consuming import TRANSIENT, deliver, deliver_alone
 from events.envelope import from_envelope
 from events.models import Event
 from events.working import Halted
@@ -66,7 +66,7 @@ class KafkaSource:
             with atomic():
                 deliver(self.consumer, events)
         except Exception as error:
-            if is_transient(error):
+            if isinstance(error, TRANSIENT):
                 raise
             for event in events:
                 deliver_alone(self.consumer, event)

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.transaction import atomic
+from django.test.utils import CaptureQueriesContext
 
 from events import consuming, log
 from events.consumers import CONSUMERS, Consumer
@@ -20,6 +21,7 @@ from events.models import Cursor, ParkedEvent, ProcessedEvent
 from events.sequencer import sequence
 from events.types import PAYMENT_EVENTS
 from events.working import Halted
+from tests.ledger.test_database_rules import connect
 from tests.money import rows
 
 
@@ -271,6 +273,33 @@ def test_events_are_marked_in_the_transaction_of_their_effect(shop, ann, bob, di
     assert diary.notes().count(position) == 1
 
 
+def test_a_rebuild_may_take_longer_than_any_other_statement(diary):
+    def reset():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(0.3)")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '100ms'")
+    try:
+        consuming.rebuild(replace(diary.consumer, reset=reset))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+
+    assert consuming.position(diary.consumer) == 0
+
+
+def test_looking_where_there_is_nothing_to_do_locks_and_writes_nothing(shop, ann, bob, diary):
+    pay(shop, ann, bob)
+    consume_all(diary.consumer)
+
+    with connect("default") as session, CaptureQueriesContext(connection) as asked:
+        session.execute("SELECT FROM event_cursors WHERE name = %s FOR UPDATE", (diary.consumer.name,))
+        assert consuming.consume(diary.consumer) == 0
+
+    assert len(asked) == 2
+
+
 def test_a_consumer_that_is_halted_does_not_hold_up_the_others(shop, ann, bob, diary, monkeypatch):
     monkeypatch.setattr(consuming, "MOST_PARKED", 0)
     other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
@@ -281,6 +310,20 @@ def test_a_consumer_that_is_halted_does_not_hold_up_the_others(shop, ann, bob, d
     assert other.notes()[-1] == position
     with pytest.raises(Halted):
         consume_each([diary.consumer, other.consumer])
+
+
+def test_a_consumer_whose_cursor_is_locked_does_not_hold_up_the_others(shop, ann, bob, diary):
+    other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
+    _, position = pay(shop, ann, bob)
+
+    with connect("default") as session:
+        session.execute("SELECT FROM event_cursors WHERE name = %s FOR UPDATE", (diary.consumer.name,))
+        assert consume_each([diary.consumer, other.consumer]) > 0
+        with pytest.raises(OperationalError):
+            consume_each([diary.consumer, other.consumer])
+
+    assert other.notes()[-1] == position
+    assert consume_each([diary.consumer, other.consumer]) > 0
 
 
 @pytest.fixture
@@ -303,6 +346,32 @@ def test_the_commands_consume_replay_and_retry(shop, ann, bob, registered, capsy
 
     assert registered.notes()[-2:] == [second, first]
     assert f"{name}: 1 events went through." in capsys.readouterr().out
+
+
+def test_the_commands_say_why_a_consumer_is_halted_and_go_on_with_the_others(shop, ann, bob, registered, monkeypatch):
+    monkeypatch.setattr(consuming, "MOST_PARKED", 0)
+    other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
+    monkeypatch.setitem(CONSUMERS, other.consumer.name, other.consumer)
+    poison, position = pay(shop, ann, bob)
+    registered.hates = {poison}
+
+    with pytest.raises(CommandError, match=f"{registered.consumer.name} set 0 events aside"):
+        call_command("replay", registered.consumer.name, "--from", "0")
+    with pytest.raises(CommandError, match=f"{registered.consumer.name} set 0 events aside"):
+        call_command("consume", registered.consumer.name, other.consumer.name, once=True)
+
+    assert other.notes()[-1] == position
+
+
+def test_the_commands_say_why_they_failed_where_a_consumers_cursor_is_locked(shop, ann, bob, registered):
+    pay(shop, ann, bob)
+    name = registered.consumer.name
+
+    with connect("default") as session:
+        session.execute("SELECT FROM event_cursors WHERE name = %s FOR UPDATE", (name,))
+        for asked in (["replay", name, "--from", "0"], ["consume", name, "--once"]):
+            with pytest.raises(CommandError, match="lock timeout"):
+                call_command(*asked)
 
 
 def test_a_replay_never_passes_over_what_was_not_read(shop, ann, bob, registered):
