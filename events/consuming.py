@@ -83,17 +83,12 @@ def _deliver(consumer: Consumer, events: Sequence[Event]) -> None:
         _park(consumer, event, error="", tries=0)
 
 
-def retry(consumer: Consumer, *, position: int | None = None) -> int:
-    """
-    Try the parked events again, in their order; return how many went through.
-
-    With ``position`` only that one, and those that wait for it. What fails stays parked with its new error.
-    """
+def retry(consumer: Consumer) -> int:
+    """Try the parked events again, in their order; return how many went through. What fails stays, with its error."""
     done = passed = 0
     while True:
         for parked in ParkedEvent.objects.filter(consumer=consumer.name).order_by("position"):
-            if position is None or parked.position == position or not parked.error:
-                passed += _retry_one(consumer, parked.position)
+            passed += _retry_one(consumer, parked.position)
         if not passed:
             return done
         # Others may have come to wait for these meanwhile.

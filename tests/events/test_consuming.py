@@ -241,7 +241,7 @@ def test_a_replay_does_not_apply_what_is_set_aside(shop, ann, bob, diary):
     consume_all(diary.consumer)
 
     assert position not in diary.notes()
-    assert consuming.retry(diary.consumer, position=position) == 1
+    assert consuming.retry(diary.consumer) == 1
 
 
 def test_a_consumer_that_fails_on_everything_halts(shop, ann, bob, diary, monkeypatch):
