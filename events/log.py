@@ -11,14 +11,16 @@ from django.db import connection
 from events.models import Event
 from events.types import TYPES
 
-# For each asset and type the next few positions, by index; of these the first.
+# For each asset and type the next few positions, by index; of these the first. Said as a range of the index'
+# whole key, in its order: of two equalities the planner does not know how rare they are, and reads the log.
 _BY_ASSET = """
     SELECT found.position
       FROM unnest(%(assets)s::text[]) AS a (asset) CROSS JOIN unnest(%(types)s::text[]) AS t (type)
      CROSS JOIN LATERAL (
            SELECT e.position FROM events e
-            WHERE e.asset = a.asset AND e.type = t.type AND e.position > %(after)s
-            ORDER BY e.position LIMIT %(limit)s) AS found
+            WHERE (e.asset, e.type, e.position) > (a.asset, t.type, %(after)s)
+              AND (e.asset, e.type, e.position) <= (a.asset, t.type, 9223372036854775807)
+            ORDER BY e.asset, e.type, e.position LIMIT %(limit)s) AS found
      ORDER BY found.position LIMIT %(limit)s
 """
 _BY_WALLET = """

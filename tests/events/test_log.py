@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -10,11 +11,13 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 from django.db import connection
+from django.db.transaction import atomic
 
 from events import log, sequencer
 from events.envelope import envelope
 from events.sequencer import sequence
 from tests.actors import actor
+from tests.conftest import drop_database, make_database, use_database
 from tests.ledger.test_database_rules import connect
 from tests.money import rows, value
 
@@ -263,6 +266,38 @@ def test_a_client_sees_the_events_of_its_assets_alone(shop, start, ann, bob):
     assert shown["next_after"] == log.head()
     assert follow(only_gems, after=0, wallet_id=ann).json()["data"] == []
     assert follow(actor("client", assets=frozenset()), after=0).json()["data"] == []
+
+
+@pytest.fixture
+def grown(database):
+    """A database whose log has grown by one asset's events, and was not vacuumed since."""
+    name = f"grown_{os.getpid()}"
+    make_database(name)
+    use_database(name)
+    try:
+        with connect("owner") as owner:
+            owner.execute("ALTER TABLE events SET (autovacuum_enabled = false)")
+            owner.execute("""
+                INSERT INTO events (position, outbox_id, event_id, type, subject, time, correlation_id, traceparent,
+                                    data, asset, wallet_ids, sequenced_at)
+                SELECT n, n, gen_random_uuid(), (ARRAY['payment.settled', 'payment.failed'])[1 + n % 2],
+                       gen_random_uuid(), now(), '', '', repeat('x', 600), 'EUR', '{}', now()
+                  FROM generate_series(1, 20000) AS n""")
+            owner.execute("ANALYZE events")
+        yield
+    finally:
+        use_database(database)
+        drop_database(name)
+
+
+@pytest.mark.parametrize(
+    ("assets", "types"), [(["EUR"], ["payment.expired"]), (["GEM"], []), (["EUR", "GEM"], ["wallet.closed"])]
+)
+def test_a_page_costs_what_it_shows_however_long_the_log_is(grown, assets, types):
+    with atomic():
+        before = value("SELECT pg_stat_get_xact_blocks_fetched('events'::regclass)")
+        assert log.read_of_assets(assets, after=100, limit=21, types=types) == []
+        assert value("SELECT pg_stat_get_xact_blocks_fetched('events'::regclass)") - before < 100
 
 
 @pytest.mark.parametrize(
