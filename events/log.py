@@ -29,6 +29,8 @@ _BY_WALLET = """
      CROSS JOIN LATERAL (
            SELECT w.position FROM event_wallets w
             WHERE w.wallet_id = %(wallet)s AND w.type = t.type AND w.position > %(after)s
+              AND (%(assets)s::text[] IS NULL OR EXISTS (
+                  SELECT FROM events e WHERE e.position = w.position AND e.asset = ANY(%(assets)s::text[])))
             ORDER BY w.position LIMIT %(limit)s) AS found
      ORDER BY found.position LIMIT %(limit)s
 """
@@ -59,9 +61,16 @@ def read(*, after: int, limit: int) -> list[Event]:
     return list(Event.objects.filter(position__gt=after).order_by("position")[:limit])
 
 
-def read_of_wallet(wallet_id: UUID, *, after: int, limit: int, types: Sequence[str]) -> list[Event]:
-    """Return a wallet's events behind a position; of some types, or of all where ``types`` is empty."""
-    return _at(_BY_WALLET, {"wallet": wallet_id, "types": list(types or TYPES), "after": after, "limit": limit})
+def read_of_wallet(
+    wallet_id: UUID, *, after: int, limit: int, types: Sequence[str], assets: Sequence[str] | None = None
+) -> list[Event]:
+    """
+    Return a wallet's events behind a position; of some types, or of all where ``types`` is empty.
+
+    With ``assets`` only events of those: a payment to it that failed may be of another than its own.
+    """
+    asked = {"wallet": wallet_id, "types": list(types or TYPES), "after": after, "limit": limit}
+    return _at(_BY_WALLET, asked | {"assets": None if assets is None else list(assets)})
 
 
 def read_of_assets(assets: Sequence[str], *, after: int, limit: int, types: Sequence[str]) -> list[Event]:

@@ -268,6 +268,50 @@ def test_a_client_sees_the_events_of_its_assets_alone(shop, start, ann, bob):
     assert follow(actor("client", assets=frozenset()), after=0).json()["data"] == []
 
 
+def test_a_client_learns_nothing_of_a_wallet_that_it_may_not_see(shop, start, ann, bob):
+    for _ in range(3):
+        shop.pay(ann, bob, "1.00")
+    # A GEM wallet that pays ann fails; that is told of her wallet, too.
+    shop.pay(shop.wallet("GEM", holding="5"), ann, "1")
+    sequence_all()
+    only_gems, only_euros = (actor("client", assets=frozenset({asset})) for asset in ("GEM", "EUR"))
+
+    for types in ({}, {"types": "payment.settled"}, {"types": "payment.failed"}):
+        unknown = follow(only_gems, after=start, limit=1, wallet_id=uuid4(), **types).json()
+        assert follow(only_gems, after=start, limit=1, wallet_id=ann, **types).json() == unknown
+    failed = follow(only_euros, after=start, wallet_id=ann, limit=1, types="payment.failed").json()
+    assert failed == {"data": [], "has_more": False, "next_after": log.head()}
+    assert follow(only_euros, after=start, wallet_id=ann, limit=1).json()["has_more"]
+
+
+def test_one_follower_leaves_the_others_room_to_wait(shop, start):
+    other = actor("client")
+    sequence_all()
+    end = log.head()
+
+    def wait(who):
+        try:
+            return follow(who, after=end, wait=2).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(17) as pool:
+        waiting = [pool.submit(wait, shop) for _ in range(16)]
+        time.sleep(1)
+        assert pool.submit(wait, other).result() == 200
+        told = sorted(one.result() for one in waiting)
+    assert told == [200] * 4 + [503] * 12
+    assert wait(shop) == 200
+
+
+def test_a_question_may_be_asked_by_head(shop, start):
+    answer = shop.http.head("/api/v1/events?after=0&limit=1", headers={"Authorization": shop.bearer})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+    answer = shop.http.head("/api/v1/events?before=0", headers={"Authorization": shop.bearer})
+    assert answer.status_code == 400
+
+
 @pytest.fixture
 def grown(database):
     """A database whose log has grown by one asset's events, and was not vacuumed since."""
