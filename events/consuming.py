@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F
+from django.db.models.functions import Least
 from django.db.transaction import atomic
 from django.utils import timezone
 
@@ -31,16 +31,12 @@ TRIES = 3
 PAUSE_SECONDS = 0.2
 # So many set aside: then it is the consumer that is broken, not its events.
 MOST_PARKED = 100
-Done = TypeVar("Done")
+# The database failed, or it is halted; the event is not to blame.
+TRANSIENT = (OperationalError, InterfaceError, Halted)
 _MARK = """
     INSERT INTO processed_events (consumer, position) SELECT %s, unnest(%s::bigint[])
     ON CONFLICT DO NOTHING RETURNING position
 """
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether the database failed, and not the consumer."""
-    return isinstance(error, (OperationalError, InterfaceError))
 
 
 def consume(consumer: Consumer) -> int:
@@ -50,22 +46,31 @@ def consume(consumer: Consumer) -> int:
     :raises OperationalError: where the database fails; nothing was done then
     :raises Halted: where too many events are set aside already
     """
+    # Looking costs no lock and no commit, and there is mostly nothing.
+    if position(consumer) >= log.head():
+        return 0
     try:
         return _take(consumer, AT_ONCE)
     except Exception as error:
-        if is_transient(error):
+        if isinstance(error, TRANSIENT):
             raise
         logger.warning("Consumer %s failed on a batch; each event is tried alone", consumer.name, exc_info=True)
-        return _take_one(consumer)
+        return _take_singly(consumer)
 
 
 def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
     """
-    Have the effects of events, each once, in the transaction open now; nobody else has this consumer's meanwhile.
+    Have the effects of events that came from elsewhere than the log, each once, in the transaction open now.
 
-    However they came: by the log's cursor or from elsewhere.
+    :raises Halted: while a rebuild has not caught up: it forgot the earlier ones, which come first
     """
-    _locked(consumer)
+    cursor = _locked(consumer)
+    if cursor.position < cursor.rebuilding_to:
+        raise Halted(f"{consumer.name} is being rebuilt: replay it up to {cursor.rebuilding_to} first")
+    _deliver(consumer, events)
+
+
+def _deliver(consumer: Consumer, events: Sequence[Event]) -> None:
     # Kafka may bring the same event twice at once.
     once = {event.position: event for event in events}.values()
     wanted = [event for event in once if not consumer.types or event.type in consumer.types]
@@ -78,17 +83,12 @@ def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
         _park(consumer, event, error="", tries=0)
 
 
-def retry(consumer: Consumer, *, position: int | None = None) -> int:
-    """
-    Try the parked events again, in their order; return how many went through.
-
-    With ``position`` only that one, and those that wait for it. What fails stays parked with its new error.
-    """
+def retry(consumer: Consumer) -> int:
+    """Try the parked events again, in their order; return how many went through. What fails stays, with its error."""
     done = passed = 0
     while True:
         for parked in ParkedEvent.objects.filter(consumer=consumer.name).order_by("position"):
-            if position is None or parked.position == position or not parked.error:
-                passed += _retry_one(consumer, parked.position)
+            passed += _retry_one(consumer, parked.position)
         if not passed:
             return done
         # Others may have come to wait for these meanwhile.
@@ -104,13 +104,15 @@ def _retry_one(consumer: Consumer, position: int) -> bool:
             parked = ParkedEvent.objects.filter(consumer=consumer.name)
             if parked.filter(position__lt=position, keys__overlap=consumer.keys(event)).exists():
                 return False
-            parked.filter(position=position).delete()
+            if not parked.filter(position=position).delete()[0]:
+                # A rebuild will come to it, after those before it.
+                return False
             if _unprocessed(consumer, [event]):
                 _mark(consumer, [event])
                 consumer.apply([event])
             return True
     except Exception as error:
-        if is_transient(error):
+        if isinstance(error, TRANSIENT):
             raise
         ParkedEvent.objects.filter(consumer=consumer.name, position=position).update(
             error=_told(error), tries=F("tries") + 1
@@ -125,20 +127,33 @@ def position(consumer: Consumer) -> int:
 
 
 def replay(consumer: Consumer, *, after: int) -> None:
-    """Set the cursor back: events are taken again, and those whose effect was had have none again."""
+    """
+    Set the cursor back: events are taken again, and those whose effect was had have none again.
+
+    A cursor that is behind ``after`` stays: what it has not read is not passed over.
+    """
     with atomic():
         _locked(consumer)
-        Cursor.objects.filter(name=consumer.name).update(position=after)
+        Cursor.objects.filter(name=consumer.name).update(position=Least(F("position"), after))
 
 
-def rebuild(consumer: Consumer) -> None:
-    """Take all of a consumer's effects back and begin anew from the first event."""
+def rebuild(consumer: Consumer) -> int:
+    """
+    Take all of a consumer's effects back and begin anew from the first event.
+
+    Returns up to where it has to read the log to be where it was.
+    """
     with atomic():
         _locked(consumer)
+        with connection.cursor() as cursor:
+            # There is a mark for each event that it ever had.
+            cursor.execute("SET LOCAL statement_timeout = 0")
+        end = log.head()
         consumer.reset()
         ProcessedEvent.objects.filter(consumer=consumer.name).delete()
         ParkedEvent.objects.filter(consumer=consumer.name).delete()
-        Cursor.objects.filter(name=consumer.name).update(position=0)
+        Cursor.objects.filter(name=consumer.name).update(position=0, rebuilding_to=end)
+    return end
 
 
 def _take(consumer: Consumer, limit: int) -> int:
@@ -147,7 +162,7 @@ def _take(consumer: Consumer, limit: int) -> int:
         events = log.read(after=cursor.position, limit=limit)
         if not events:
             return 0
-        deliver(consumer, events)
+        _deliver(consumer, events)
         cursor.position = events[-1].position
         cursor.save()
         fail_point("consumer.applied")
@@ -155,47 +170,65 @@ def _take(consumer: Consumer, limit: int) -> int:
     return len(events)
 
 
-def _take_one(consumer: Consumer) -> int:
-    """Take the next event alone; after some tries set it aside, so that the others go on."""
+def _take_singly(consumer: Consumer) -> int:
+    """Take the next events one by one, up to the one that had to be set aside; return how many there were."""
+    done = 0
+    for event in log.read(after=position(consumer), limit=AT_ONCE):
+        done += 1
+        if not _take_one(consumer, event):
+            break
+    return done
 
-    def take(aside: Exception | None) -> bool:
+
+def _take_one(consumer: Consumer, event: Event) -> bool:
+    """Take an event alone; after some tries set it aside, so that the others go on. Returns whether it went well."""
+
+    def take(aside: Exception | None) -> None:
         cursor = _locked(consumer)
-        events = log.read(after=cursor.position, limit=1)
-        for event in events:
-            _deliver_or_park(consumer, event, aside)
-            cursor.position = event.position
-            cursor.save()
-        return bool(events)
+        # Elsewhere it got past this one meanwhile: what comes next has not failed.
+        if cursor.position != event.position - 1:
+            return
+        _deliver_or_park(consumer, event, aside, _deliver)
+        cursor.position = event.position
+        cursor.save()
 
-    return int(_some_tries(consumer, take))
+    return _some_tries(consumer, take)
 
 
 def deliver_alone(consumer: Consumer, event: Event) -> None:
     """Have one event's effect, in a transaction of its own; after some tries set it aside."""
-    _some_tries(consumer, lambda aside: _deliver_or_park(consumer, event, aside))
+    _some_tries(consumer, lambda aside: _deliver_or_park(consumer, event, aside, deliver))
 
 
-def _some_tries(consumer: Consumer, take: Callable[[Exception | None], Done]) -> Done:
-    """Do it in a transaction; where it fails ``TRIES`` times, do it with the error, to set the event aside."""
+def _some_tries(consumer: Consumer, take: Callable[[Exception | None], None]) -> bool:
+    """
+    Do it in a transaction; where it fails ``TRIES`` times, do it with the error, to set the event aside.
+
+    Returns whether it went well.
+    """
     failed: Exception | None = None
     for number in range(TRIES):
         time.sleep(PAUSE_SECONDS * number)
         try:
             with atomic():
-                return take(None)
+                take(None)
+            return True
         except Exception as error:
-            if is_transient(error):
+            if isinstance(error, TRANSIENT):
                 raise
             failed = error
     if ParkedEvent.objects.filter(consumer=consumer.name).exclude(error="").count() >= MOST_PARKED:
         raise Halted(f"{consumer.name} set {MOST_PARKED} events aside: mend it, then consume --retry") from failed
     with atomic():
-        return take(failed)
+        take(failed)
+    return False
 
 
-def _deliver_or_park(consumer: Consumer, event: Event, aside: Exception | None) -> None:
+def _deliver_or_park(
+    consumer: Consumer, event: Event, aside: Exception | None, how: Callable[[Consumer, Sequence[Event]], None]
+) -> None:
     if aside is None:
-        deliver(consumer, [event])
+        how(consumer, [event])
         return
     _locked(consumer)
     known = ParkedEvent.objects.filter(consumer=consumer.name, position=event.position)
@@ -207,8 +240,11 @@ def _deliver_or_park(consumer: Consumer, event: Event, aside: Exception | None) 
 
 def _locked(consumer: Consumer) -> Cursor:
     """Return the consumer's cursor; nobody else moves it in this transaction."""
+    cursors = Cursor.objects.select_for_update().filter(name=consumer.name)
+    if found := cursors.first():
+        return found
     Cursor.objects.bulk_create([Cursor(name=consumer.name)], ignore_conflicts=True)
-    return Cursor.objects.select_for_update().get(name=consumer.name)
+    return cursors.get()
 
 
 def _unprocessed(consumer: Consumer, events: Sequence[Event]) -> list[Event]:

@@ -62,25 +62,6 @@ def ping_envelope(delivery_id: UUID, time: datetime) -> bytes:
     )
 
 
-def from_envelope(told: bytes) -> Event:
-    """Return the event that an envelope tells, as far as it tells it."""
-    fields = orjson.loads(told)
-    data = fields["data"]
-    wallets = [data.get("sender_wallet_id"), data.get("receiver_wallet_id"), data.get("wallet", {}).get("id")]
-    return Event(
-        position=int(fields["sequence"]),
-        event_id=UUID(fields["id"]),
-        type=fields["type"],
-        subject=UUID(fields["subject"]),
-        time=datetime.fromisoformat(fields["time"]),
-        correlation_id=fields["correlationid"],
-        traceparent=fields.get("traceparent", ""),
-        data=orjson.dumps(data).decode(),
-        asset=data.get("asset") or data["wallet"]["asset"],
-        wallet_ids=[UUID(wallet) for wallet in wallets if wallet],
-    )
-
-
 def _cloud_event(event: Event, *, id: str, type: str, subject: object, data: str | bytes) -> bytes:
     trace = {"traceparent": event.traceparent} if event.traceparent else {}
     return orjson.dumps(

@@ -11,14 +11,16 @@ from django.db import connection
 from events.models import Event
 from events.types import TYPES
 
-# For each asset and type the next few positions, by index; of these the first.
+# For each asset and type the next few positions, by index; of these the first. Said as a range of the index'
+# whole key, in its order: of two equalities the planner does not know how rare they are, and reads the log.
 _BY_ASSET = """
     SELECT found.position
       FROM unnest(%(assets)s::text[]) AS a (asset) CROSS JOIN unnest(%(types)s::text[]) AS t (type)
      CROSS JOIN LATERAL (
            SELECT e.position FROM events e
-            WHERE e.asset = a.asset AND e.type = t.type AND e.position > %(after)s
-            ORDER BY e.position LIMIT %(limit)s) AS found
+            WHERE (e.asset, e.type, e.position) > (a.asset, t.type, %(after)s)
+              AND (e.asset, e.type, e.position) <= (a.asset, t.type, 9223372036854775807)
+            ORDER BY e.asset, e.type, e.position LIMIT %(limit)s) AS found
      ORDER BY found.position LIMIT %(limit)s
 """
 _BY_WALLET = """
@@ -27,6 +29,8 @@ _BY_WALLET = """
      CROSS JOIN LATERAL (
            SELECT w.position FROM event_wallets w
             WHERE w.wallet_id = %(wallet)s AND w.type = t.type AND w.position > %(after)s
+              AND (%(assets)s::text[] IS NULL OR EXISTS (
+                  SELECT FROM events e WHERE e.position = w.position AND e.asset = ANY(%(assets)s::text[])))
             ORDER BY w.position LIMIT %(limit)s) AS found
      ORDER BY found.position LIMIT %(limit)s
 """
@@ -57,9 +61,16 @@ def read(*, after: int, limit: int) -> list[Event]:
     return list(Event.objects.filter(position__gt=after).order_by("position")[:limit])
 
 
-def read_of_wallet(wallet_id: UUID, *, after: int, limit: int, types: Sequence[str]) -> list[Event]:
-    """Return a wallet's events behind a position; of some types, or of all where ``types`` is empty."""
-    return _at(_BY_WALLET, {"wallet": wallet_id, "types": list(types or TYPES), "after": after, "limit": limit})
+def read_of_wallet(
+    wallet_id: UUID, *, after: int, limit: int, types: Sequence[str], assets: Sequence[str] | None = None
+) -> list[Event]:
+    """
+    Return a wallet's events behind a position; of some types, or of all where ``types`` is empty.
+
+    With ``assets`` only events of those: a payment to it that failed may be of another than its own.
+    """
+    asked = {"wallet": wallet_id, "types": list(types or TYPES), "after": after, "limit": limit}
+    return _at(_BY_WALLET, asked | {"assets": None if assets is None else list(assets)})
 
 
 def read_of_assets(assets: Sequence[str], *, after: int, limit: int, types: Sequence[str]) -> list[Event]:

@@ -76,10 +76,15 @@ class WalletEvent(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a reader of the log has come: it has done with every event up to ``position``."""
+    """
+    How far a reader of the log has come: it has done with every event up to ``position``.
+
+    Where that is below ``rebuilding_to``, its effects were taken back, and it has to have them anew from the log.
+    """
 
     name = models.CharField(max_length=60, primary_key=True)
     position = models.BigIntegerField(default=0)
+    rebuilding_to = models.BigIntegerField(db_default=0)
     moved_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -48,9 +48,9 @@ def relay(to: Relay) -> int:
         return 0
     to.publish(events)
     fail_point("relay.published")
-    # A relay that was frozen and comes back moves nothing back.
-    behind = Cursor.objects.filter(name=to.name, position__lt=events[-1].position)
-    behind.update(position=events[-1].position, moved_at=timezone.now())
+    # Where somebody moved it meanwhile, by a rewind or from another relay, it stays there.
+    where_it_was = Cursor.objects.filter(name=to.name, position=cursor.position)
+    where_it_was.update(position=events[-1].position, moved_at=timezone.now())
     return len(events)
 
 

@@ -17,7 +17,6 @@ from walletplatform.failpoints import fail_point
 # Any number, but always the same.
 _LOCK = 0x65_76_65_6E_74
 AT_ONCE = 2_000
-CHANNEL = "events"
 # Facts do not call the sequencer: docs/adr/0014 says why.
 POLL_SECONDS = 0.025
 
@@ -42,7 +41,7 @@ WITH taken AS (
            asset, wallet_ids, clock_timestamp()
       FROM facts
 )
-SELECT count(*), pg_notify('{CHANNEL}', max(position)::text) FROM facts HAVING count(*) > 0
+SELECT count(*) FROM facts
 """
 
 
@@ -52,7 +51,7 @@ def sequence() -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         # A statement of its own: it sees what another sequencer committed while this one waited.
         cursor.execute(_MOVE)
-        row = cursor.fetchone()
+        (moved,) = cursor.fetchone()
         fail_point("sequencer.written")
     fail_point("sequencer.committed")
-    return int(row[0]) if row else 0
+    return int(moved)

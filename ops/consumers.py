@@ -48,10 +48,19 @@ def _count(events: Sequence[Event]) -> None:
         rows.append(
             (
                 event.time, payment["kind"], payment["asset"], event.type.removeprefix("payment."),
-                failure.get("code", ""), _minor(payment["amount"]),
+                failure.get("code", ""), _amount(event.type, payment),
             )
         )  # fmt: skip
     _insert(_ADD_FIGURES, rows)
+
+
+def _amount(type: str, payment: dict[str, Any]) -> int:
+    """What an event adds to the figures: see ``PaymentFigure``."""
+    if type in ("payment.settled", "payment.failed"):
+        return _minor(payment["amount"])
+    if type in ("payment.voided", "payment.expired"):
+        return _minor(payment["authorized_amount"])
+    return 0
 
 
 def _add_up(events: Sequence[Event]) -> None:

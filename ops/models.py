@@ -7,10 +7,13 @@ from django.db import models
 
 class PaymentFigure(models.Model):
     """
-    How many payments came to rest in a minute, an hour or a day, and how much they were of.
+    How often payments came to something in a minute, an hour or a day, and how much that was of.
 
-    ``outcome`` is the last part of their event's type (settled, failed, ...), ``code`` why they failed.
-    ``amount`` is in minor units.
+    ``outcome`` is the last part of the event's type (settled, failed, ...), ``code`` why they failed; ``payments``
+    counts the events. ``amount``, in minor units, is told once for each payment: settled, what it moved; failed,
+    what it should have moved; voided and expired, what was held last. Authorized, captured and refunded may
+    come again and again to the same payment and add nothing: what was captured and given back is in the
+    captures and refunds (``kind``) that settled.
     """
 
     class Span(models.TextChoices):

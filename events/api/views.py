@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from threading import BoundedSemaphore
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from uuid import UUID
 
 import orjson
@@ -18,6 +20,7 @@ from events.api.serializers import EventPage
 from events.envelope import envelope
 from events.models import Event
 from events.types import TYPES
+from ledger.models import Account
 from walletplatform.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.query import id_parameter
@@ -28,8 +31,10 @@ from walletplatform.api.views import ApiView
 # Shorter than a web process may take to end.
 MAX_WAIT = 9
 LOOK_SECONDS = 0.1
-# A waiting request keeps a thread, and payments need threads too.
-_waiting_places = BoundedSemaphore(16)
+# A waiting request keeps a thread, and payments need threads too; so many in all, and of one principal.
+PLACES, PLACES_OF_ONE = 16, 4
+_waiting: Counter[UUID] = Counter()
+_waiting_lock = Lock()
 _POSITION = re.compile("0|[1-9][0-9]{0,17}")
 
 
@@ -68,7 +73,8 @@ class EventsView(ApiView):
             raise invalid("/after", "beyond_the_end", f"The log ends at {end}: was it restored to an earlier moment?")
         found = read(after)
         if not found and wait:
-            end, found = _wait_for(read, after=end, seconds=wait)
+            with _place_to_wait(self.principal.id):
+                end, found = _wait_for(read, after=end, seconds=wait)
         shown, has_more = found[:limit], len(found) > limit
         last = shown[-1].position if shown else 0
         return json_response(
@@ -82,31 +88,47 @@ class EventsView(ApiView):
     def _reader(self, limit: int, types: list[str], wallet_id: UUID | None) -> Callable[[int], list[Event]]:
         """Return what reads one event more than is shown, behind a position."""
         assets = self.principal.assets
+        named = None if assets is None else sorted(assets)
         if wallet_id is not None:
-            return lambda after: log.read_of_wallet(wallet_id, after=after, limit=limit + 1, types=types)
-        if types or assets is not None:
-            named = sorted(assets) if assets is not None else log.assets()
+            if named is not None and not Account.objects.filter(id=wallet_id, asset__in=named).exists():
+                # Like one that there is not; its events must not be counted by their positions, either.
+                return lambda after: []
+            return lambda after: log.read_of_wallet(wallet_id, after=after, limit=limit + 1, types=types, assets=named)
+        if named is not None:
             return lambda after: log.read_of_assets(named, after=after, limit=limit + 1, types=types)
+        if types:
+            # Asked for anew each time: an asset's first event may come while somebody waits.
+            return lambda after: log.read_of_assets(log.assets(), after=after, limit=limit + 1, types=types)
         return lambda after: log.read(after=after, limit=limit + 1)
+
+
+@contextmanager
+def _place_to_wait(principal_id: UUID) -> Iterator[None]:
+    with _waiting_lock:
+        if _waiting.total() >= PLACES or _waiting[principal_id] >= PLACES_OF_ONE:
+            raise Problem("overloaded", "Too many wait for events already. Ask without wait, or later.")
+        _waiting[principal_id] += 1
+    try:
+        yield
+    finally:
+        with _waiting_lock:
+            _waiting[principal_id] -= 1
+            if not _waiting[principal_id]:
+                del _waiting[principal_id]
 
 
 def _wait_for(read: Callable[[int], list[Event]], *, after: int, seconds: int) -> tuple[int, list[Event]]:
     """Look again until something comes; nothing up to ``after`` was wanted. Returns the end by then, too."""
-    if not _waiting_places.acquire(blocking=False):
-        raise Problem("overloaded", "Too many wait for events already. Ask without wait, or later.")
-    try:
-        deadline = time.monotonic() + seconds
-        while True:
-            # Back into the pool: who waits needs no connection.
-            connection.close()
-            time.sleep(LOOK_SECONDS)
-            end = log.head()
-            found = read(after) if end > after else []
-            if found or time.monotonic() >= deadline:
-                return end, found
-            after = end
-    finally:
-        _waiting_places.release()
+    deadline = time.monotonic() + seconds
+    while True:
+        # Back into the pool: who waits needs no connection.
+        connection.close()
+        time.sleep(LOOK_SECONDS)
+        end = log.head()
+        found = read(after) if end > after else []
+        if found or time.monotonic() >= deadline:
+            return end, found
+        after = end
 
 
 def _number(query: QueryDict, name: str, default: int, most: int, *, least: int = 0) -> int:

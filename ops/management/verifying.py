@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -24,20 +24,28 @@ class VerifyingCommand(BaseCommand):
         raise NotImplementedError
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--limit", type=int, default=20, help="findings shown for each check (20)")
+        parser.add_argument("--limit", type=_count, default=20, help="findings shown for each check (20)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         checks = self.checks()
         console = Console(file=sys.stdout)
         table = Table("promise", "check", "findings", title=self.title)
-        findings: list[Finding] = []
+        shown: list[Finding] = []
+        right = True
         progress = Console(stderr=True)
         for check, found in track(verify(checks), "Verifying", total=len(checks), console=progress):
             table.add_row(check.promise, check.name, "[green]none" if not found else f"[red]{len(found)}")
-            findings += found[: options["limit"]]
+            shown += found[: options["limit"]]
+            right = right and not found
         console.print(table)
-        for finding in findings:
+        for finding in shown:
             self.stdout.write(f"{finding.check.promise} {finding.subject}: {finding.detail}")
-        self.stdout.write(self.wrong if findings else self.right)
-        if findings:
+        self.stdout.write(self.right if right else self.wrong)
+        if not right:
             sys.exit(1)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ArgumentTypeError("a whole number from 0 on")
+    return int(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import orjson
@@ -10,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.transaction import atomic
+from django.test.utils import CaptureQueriesContext
 
 from events import consuming, log
 from events.consumers import CONSUMERS, Consumer
@@ -18,6 +21,7 @@ from events.models import Cursor, ParkedEvent, ProcessedEvent
 from events.sequencer import sequence
 from events.types import PAYMENT_EVENTS
 from events.working import Halted
+from tests.ledger.test_database_rules import connect
 from tests.money import rows
 
 
@@ -159,6 +163,53 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_only_its_own_payment(shop, 
     assert not ParkedEvent.objects.filter(consumer=diary.consumer.name).exists()
 
 
+def test_an_event_that_nobody_tried_is_not_set_aside_for_another(shop, ann, bob, diary, monkeypatch):
+    """Another process, with the cause mended, gets past the poison when this one has failed for the last time."""
+    monkeypatch.setattr(consuming, "AT_ONCE", 1)
+    poison, _ = pay(shop, ann, bob)
+    _, healthy = pay(shop, ann, bob)
+    diary.hates = {poison}
+    tries = []
+
+    def pass_it():
+        try:
+            consuming.consume(replace(diary.consumer, apply=lambda events: None))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+
+        def apply(events):
+            tries.append(events)
+            if len(tries) == 1 + consuming.TRIES:
+                # It waits for the cursor until this try is rolled back.
+                other.submit(pass_it)
+                time.sleep(0.3)
+            diary.apply(events)
+
+        consuming.consume(replace(diary.consumer, apply=apply))
+    consume_all(diary.consumer)
+
+    assert not ParkedEvent.objects.filter(consumer=diary.consumer.name).exists()
+    assert diary.notes()[-1] == healthy
+
+
+def test_a_poisonous_event_late_in_a_batch_makes_the_batch_fail_once(shop, ann, bob, diary):
+    payments = [pay(shop, ann, bob) for _ in range(12)]
+    diary.hates = {payments[9][0]}
+    applied = []
+
+    def apply(events):
+        applied.append(len(events))
+        diary.apply(events)
+
+    while consuming.consume(replace(diary.consumer, apply=apply)):
+        pass
+
+    # The batch, its events up to the poison one by one, and then what is left at once.
+    assert applied == [12, *[1] * 9, *[1] * consuming.TRIES, 2]
+
+
 def test_where_the_order_of_wallets_matters_they_wait_but_never_a_system_account(shop, ann, bob):
     diary = begin(Diary(f"diary-{uuid4().hex[:8]}", order_of_wallets=True))
     carol, dave = shop.wallet(), shop.wallet()
@@ -190,7 +241,7 @@ def test_a_replay_does_not_apply_what_is_set_aside(shop, ann, bob, diary):
     consume_all(diary.consumer)
 
     assert position not in diary.notes()
-    assert consuming.retry(diary.consumer, position=position) == 1
+    assert consuming.retry(diary.consumer) == 1
 
 
 def test_a_consumer_that_fails_on_everything_halts(shop, ann, bob, diary, monkeypatch):
@@ -222,6 +273,33 @@ def test_events_are_marked_in_the_transaction_of_their_effect(shop, ann, bob, di
     assert diary.notes().count(position) == 1
 
 
+def test_a_rebuild_may_take_longer_than_any_other_statement(diary):
+    def reset():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(0.3)")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '100ms'")
+    try:
+        consuming.rebuild(replace(diary.consumer, reset=reset))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+
+    assert consuming.position(diary.consumer) == 0
+
+
+def test_looking_where_there_is_nothing_to_do_locks_and_writes_nothing(shop, ann, bob, diary):
+    pay(shop, ann, bob)
+    consume_all(diary.consumer)
+
+    with connect("default") as session, CaptureQueriesContext(connection) as asked:
+        session.execute("SELECT FROM event_cursors WHERE name = %s FOR UPDATE", (diary.consumer.name,))
+        assert consuming.consume(diary.consumer) == 0
+
+    assert len(asked) == 2
+
+
 def test_a_consumer_that_is_halted_does_not_hold_up_the_others(shop, ann, bob, diary, monkeypatch):
     monkeypatch.setattr(consuming, "MOST_PARKED", 0)
     other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
@@ -232,6 +310,20 @@ def test_a_consumer_that_is_halted_does_not_hold_up_the_others(shop, ann, bob, d
     assert other.notes()[-1] == position
     with pytest.raises(Halted):
         consume_each([diary.consumer, other.consumer])
+
+
+def test_a_consumer_whose_cursor_is_locked_does_not_hold_up_the_others(shop, ann, bob, diary):
+    other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
+    _, position = pay(shop, ann, bob)
+
+    with connect("default") as session:
+        session.execute("SELECT FROM event_cursors WHERE name = %s FOR UPDATE", (diary.consumer.name,))
+        assert consume_each([diary.consumer, other.consumer]) > 0
+        with pytest.raises(OperationalError):
+            consume_each([diary.consumer, other.consumer])
+
+    assert other.notes()[-1] == position
+    assert consume_each([diary.consumer, other.consumer]) > 0
 
 
 @pytest.fixture
@@ -254,6 +346,40 @@ def test_the_commands_consume_replay_and_retry(shop, ann, bob, registered, capsy
 
     assert registered.notes()[-2:] == [second, first]
     assert f"{name}: 1 events went through." in capsys.readouterr().out
+
+
+def test_the_commands_say_why_a_consumer_is_halted_and_go_on_with_the_others(shop, ann, bob, registered, monkeypatch):
+    monkeypatch.setattr(consuming, "MOST_PARKED", 0)
+    other = begin(Diary(f"diary-{uuid4().hex[:8]}"))
+    monkeypatch.setitem(CONSUMERS, other.consumer.name, other.consumer)
+    poison, position = pay(shop, ann, bob)
+    registered.hates = {poison}
+
+    with pytest.raises(CommandError, match=f"{registered.consumer.name} set 0 events aside"):
+        call_command("replay", registered.consumer.name, "--from", "0")
+    with pytest.raises(CommandError, match=f"{registered.consumer.name} set 0 events aside"):
+        call_command("consume", registered.consumer.name, other.consumer.name, once=True)
+
+    assert other.notes()[-1] == position
+
+
+def test_the_commands_say_why_they_failed_where_a_consumers_cursor_is_locked(shop, ann, bob, registered):
+    pay(shop, ann, bob)
+    name = registered.consumer.name
+
+    with connect("default") as session:
+        session.execute("SELECT FROM event_cursors WHERE name = %s FOR UPDATE", (name,))
+        for asked in (["replay", name, "--from", "0"], ["consume", name, "--once"]):
+            with pytest.raises(CommandError, match="lock timeout"):
+                call_command(*asked)
+
+
+def test_a_replay_never_passes_over_what_was_not_read(shop, ann, bob, registered):
+    _, position = pay(shop, ann, bob)
+
+    call_command("replay", registered.consumer.name, "--from", "999999999")
+
+    assert registered.notes()[-1] == position
 
 
 @pytest.mark.parametrize(

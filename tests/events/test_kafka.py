@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from events import consuming, kafka, kafka_source, log, relaying
 from events.consumers import Consumer
-from events.envelope import envelope, from_envelope
+from events.envelope import envelope
 from events.kafka import KafkaRelay, make_topics
 from events.kafka_source import KafkaSource
 from events.models import Cursor
@@ -218,11 +219,35 @@ def _positions(relay, story):
     }
 
 
-def test_an_envelope_read_back_is_the_event(shop, story):
+def test_what_the_log_does_not_have_is_passed_over(shop, broker, relay, story, caplog):
+    """What is no event, what was made up, and what is left from before the log was restored to an earlier moment."""
+    had = []
+    consumer = Consumer(
+        f"strict-{uuid4().hex[:8]}", "notes", frozenset(TYPES), lambda events: had.extend(events), lambda: None
+    )
     while sequence():
         pass
-    for event in log.read(after=max(log.head() - 40, 0), limit=100):
-        assert envelope(from_envelope(envelope(event))) == envelope(event)
+    start = Cursor.objects.get(name=KafkaRelay.name).position
+    [event] = log.read(after=start, limit=1)
+    real = orjson.loads(envelope(event))
+    foreign = [
+        None, b"", b"hello", b"{}", b"[]", b"7", orjson.dumps(real | {"sequence": str(log.head() + 1)}),
+        orjson.dumps(real | {"id": str(uuid4())}), orjson.dumps(real | {"sequence": "9" * 30}),
+        orjson.dumps(real | {"sequence": 7}), orjson.dumps(real | {"data": {"amount": "1000000.00"}}),
+    ]  # fmt: skip
+    producer = Producer({"bootstrap.servers": relay.servers})
+    for value in foreign:
+        producer.produce("payments", value, "key")
+    producer.flush(10)
+    publish_all(relay)
+
+    with KafkaSource(consumer, relay.servers) as source:
+        while not _positions(relay, story) <= {event.position for event in had}:
+            source.step()
+
+    assert [envelope(one) for one in had if one.position == event.position] == [envelope(event)]
+    assert max(event.position for event in had) <= log.head()
+    assert caplog.text.count("is not an event of the log") == len(foreign) - 1
 
 
 def test_the_relay_command_relays_and_rewinds(shop, broker, relay, story, settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -10,11 +11,13 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 from django.db import connection
+from django.db.transaction import atomic
 
 from events import log, sequencer
 from events.envelope import envelope
 from events.sequencer import sequence
 from tests.actors import actor
+from tests.conftest import drop_database, make_database, use_database
 from tests.ledger.test_database_rules import connect
 from tests.money import rows, value
 
@@ -232,6 +235,25 @@ def test_who_waits_gets_what_comes(shop, start, ann, bob):
         assert [event["subject"] for event in waiting.result()["data"]] == [paid]
 
 
+def test_who_waits_for_a_type_gets_the_first_event_of_a_new_asset(shop, rare_asset):
+    shop.wallet()
+    sequence_all()
+    end = log.head()
+
+    def wait():
+        try:
+            return follow(shop, after=end, wait=9, types="wallet.created").json()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait)
+        time.sleep(0.5)
+        first = shop.wallet(rare_asset)
+        sequence_all()
+        assert [event["subject"] for event in waiting.result()["data"]] == [first]
+
+
 def test_a_client_sees_the_events_of_its_assets_alone(shop, start, ann, bob):
     gems = shop.wallet("GEM")
     shop.pay(ann, bob, "1.00")
@@ -244,6 +266,82 @@ def test_a_client_sees_the_events_of_its_assets_alone(shop, start, ann, bob):
     assert shown["next_after"] == log.head()
     assert follow(only_gems, after=0, wallet_id=ann).json()["data"] == []
     assert follow(actor("client", assets=frozenset()), after=0).json()["data"] == []
+
+
+def test_a_client_learns_nothing_of_a_wallet_that_it_may_not_see(shop, start, ann, bob):
+    for _ in range(3):
+        shop.pay(ann, bob, "1.00")
+    # A GEM wallet that pays ann fails; that is told of her wallet, too.
+    shop.pay(shop.wallet("GEM", holding="5"), ann, "1")
+    sequence_all()
+    only_gems, only_euros = (actor("client", assets=frozenset({asset})) for asset in ("GEM", "EUR"))
+
+    for types in ({}, {"types": "payment.settled"}, {"types": "payment.failed"}):
+        unknown = follow(only_gems, after=start, limit=1, wallet_id=uuid4(), **types).json()
+        assert follow(only_gems, after=start, limit=1, wallet_id=ann, **types).json() == unknown
+    failed = follow(only_euros, after=start, wallet_id=ann, limit=1, types="payment.failed").json()
+    assert failed == {"data": [], "has_more": False, "next_after": log.head()}
+    assert follow(only_euros, after=start, wallet_id=ann, limit=1).json()["has_more"]
+
+
+def test_one_follower_leaves_the_others_room_to_wait(shop, start):
+    other = actor("client")
+    sequence_all()
+    end = log.head()
+
+    def wait(who):
+        try:
+            return follow(who, after=end, wait=2).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(17) as pool:
+        waiting = [pool.submit(wait, shop) for _ in range(16)]
+        time.sleep(1)
+        assert pool.submit(wait, other).result() == 200
+        told = sorted(one.result() for one in waiting)
+    assert told == [200] * 4 + [503] * 12
+    assert wait(shop) == 200
+
+
+def test_a_question_may_be_asked_by_head(shop, start):
+    answer = shop.http.head("/api/v1/events?after=0&limit=1", headers={"Authorization": shop.bearer})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+    answer = shop.http.head("/api/v1/events?before=0", headers={"Authorization": shop.bearer})
+    assert answer.status_code == 400
+
+
+@pytest.fixture
+def grown(database):
+    """A database whose log has grown by one asset's events, and was not vacuumed since."""
+    name = f"grown_{os.getpid()}"
+    make_database(name)
+    use_database(name)
+    try:
+        with connect("owner") as owner:
+            owner.execute("ALTER TABLE events SET (autovacuum_enabled = false)")
+            owner.execute("""
+                INSERT INTO events (position, outbox_id, event_id, type, subject, time, correlation_id, traceparent,
+                                    data, asset, wallet_ids, sequenced_at)
+                SELECT n, n, gen_random_uuid(), (ARRAY['payment.settled', 'payment.failed'])[1 + n % 2],
+                       gen_random_uuid(), now(), '', '', repeat('x', 600), 'EUR', '{}', now()
+                  FROM generate_series(1, 20000) AS n""")
+            owner.execute("ANALYZE events")
+        yield
+    finally:
+        use_database(database)
+        drop_database(name)
+
+
+@pytest.mark.parametrize(
+    ("assets", "types"), [(["EUR"], ["payment.expired"]), (["GEM"], []), (["EUR", "GEM"], ["wallet.closed"])]
+)
+def test_a_page_costs_what_it_shows_however_long_the_log_is(grown, assets, types):
+    with atomic():
+        before = value("SELECT pg_stat_get_xact_blocks_fetched('events'::regclass)")
+        assert log.read_of_assets(assets, after=100, limit=21, types=types) == []
+        assert value("SELECT pg_stat_get_xact_blocks_fetched('events'::regclass)") - before < 100
 
 
 @pytest.mark.parametrize(

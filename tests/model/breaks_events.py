@@ -16,7 +16,7 @@ IN_EVENTS = [
     take("processed marks", "what a consumer did is not looked up (dedup off)", CONSUMING, "events/consuming.py",
          "if event.position not in had]", "if True]"),
     take("cursor lock", "two of the same consumer do not take turns", CONSUMING, "events/consuming.py",
-         "Cursor.objects.select_for_update().get", "Cursor.objects.get"),
+         "Cursor.objects.select_for_update().filter", "Cursor.objects.filter"),
     take("one transaction", "the mark commits before the effect", CONSUMING, "events/consuming.py",
          "        _mark(consumer, free)\n        consumer.apply(free)\n",
          "        _mark(consumer, free)\n        connection.commit()\n        consumer.apply(free)\n"),

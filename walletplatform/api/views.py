@@ -112,7 +112,7 @@ class ApiView(APIView):
     def _check_query(self, request: HttpRequest) -> None:
         if not request.META.get("QUERY_STRING"):
             return
-        known = self.parameters.get(str(request.method), frozenset())
+        known = self.parameters.get("GET" if request.method == "HEAD" else str(request.method), frozenset())
         for name, values in request.GET.lists():
             shown = name[:60]
             if name not in known:

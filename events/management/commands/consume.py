@@ -1,14 +1,16 @@
 """Run consumers of the event log."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from events.consumers import CONSUMERS, Consumer
-from events.consuming import consume, retry
+from events.consuming import TRANSIENT, consume, retry
 from events.kafka_source import KafkaSource
 from events.working import Halted, work
 
@@ -47,10 +49,11 @@ Run consumers of the event log until told to stop; all of them where none is nam
                 self.stdout.write(f"{one.name:12} {one.what}")
         elif options["retry"]:
             for one in chosen:
-                self.stdout.write(f"{one.name}: {retry(one)} events went through.")
+                with said_plainly():
+                    self.stdout.write(f"{one.name}: {retry(one)} events went through.")
         elif options["once"]:
-            for one in chosen:
-                while consume(one):
+            with said_plainly():
+                while consume_each(chosen):
                     pass
         else:
             work(lambda: consume_each(chosen), idle_seconds=IDLE_SECONDS)
@@ -66,17 +69,34 @@ def consume_each(consumers: Iterable[Consumer]) -> int:
     """
     Let each consumer take its next events; return how many they took.
 
-    :raises Halted: where nobody has anything left to do but one that is halted
+    One that is halted, or whose cursor or effect is locked, holds up no other.
+
+    :raises Halted, OperationalError, InterfaceError: where nobody else has anything left to do
     """
-    done, halted = 0, None
+    done, failed = 0, None
     for consumer in consumers:
         try:
             done += consume(consumer)
-        except Halted as error:
-            halted = error
-    if halted and not done:
-        raise halted
+        except TRANSIENT as error:
+            failed = failed or error
+            if not isinstance(error, Halted):
+                connection.close()
+    if failed and not done:
+        raise failed
     return done
+
+
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """
+    Do what a command is for.
+
+    :raises CommandError: where a consumer is halted, or the database fails, in their words
+    """
+    try:
+        yield
+    except TRANSIENT as error:
+        raise CommandError(str(error).strip()) from error
 
 
 def find(name: str) -> Consumer:

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from events import consuming, log
-from events.management.commands.consume import find
+from events.consumers import Consumer
+from events.management.commands.consume import find, said_plainly
 
 
 class Command(BaseCommand):
@@ -30,11 +31,17 @@ It may run meanwhile. Rebuilding empties the consumer's tables for as long as it
         how.add_argument("--rebuild", action="store_true", help="all of them, after taking the effects back")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        consumer, end = find(options["name"]), log.head()
+        consumer = find(options["name"])
+        with said_plainly():
+            self._replay(consumer, options)
+        self.stdout.write(f"{consumer.name} has read the log up to {consuming.position(consumer)}.")
+
+    def _replay(self, consumer: Consumer, options: dict[str, Any]) -> None:
         if options["rebuild"]:
-            consuming.rebuild(consumer)
+            end = consuming.rebuild(consumer)
         else:
-            consuming.replay(consumer, after=min(options["after"], end))
+            end = log.head()
+            consuming.replay(consumer, after=options["after"])
         start = consuming.position(consumer)
         columns = [TextColumn("  Events"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
         with Progress(*columns) as progress:
@@ -43,7 +50,6 @@ It may run meanwhile. Rebuilding empties the consumer's tables for as long as it
                 consuming.consume(consumer)
                 progress.update(task, completed=now - start)
             progress.update(task, completed=end - start)
-        self.stdout.write(f"{consumer.name} has read the log up to {consuming.position(consumer)}.")
 
 
 def _position(text: str) -> int:
