@@ -10,7 +10,8 @@ The money path: lock and read, decide, write and commit. Two round trips, whatev
 
 A batch that meets a rival for a key, or a deadlock made by somebody else, runs again. So does one
 whose connection is lost at COMMIT: the first run's transaction holds the account locks until it has
-ended, so the second run, once it has them, finds in the keys whether the first had its effect.
+ended, so the second run, once it has them, finds in the keys whether the first had its effect. One that
+the server ended for its time or its size does not: the same again would end the same.
 """
 
 from __future__ import annotations
@@ -46,18 +47,26 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def execute(commands: Sequence[Command], *, dry_run: bool = False, patience_ms: int = 0) -> list[Outcome]:
+class TooMuch(Problem):
+    """The server ended a statement for its time or its size, so nothing was executed. One command may be why."""
+
+
+def execute(
+    commands: Sequence[Command], *, dry_run: bool = False, patience_ms: int = 0, write_ms: int = 0
+) -> list[Outcome]:
     """
     Execute commands as one batch, in order; return the outcome of each.
 
     A dry run decides on what is locked and read, and writes nothing. ``patience_ms`` is how long to wait
-    for a lock, where that is not what the session waits.
+    for a lock, ``write_ms`` how long to write, where that is not what the session has.
 
     :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``unavailable`` where nothing was
         executed, ``outcome_unknown`` where that cannot be told; the whole batch is concerned
     """
     return _until_done(
-        lambda: _Run(commands, commands, commands, lambda state: decide(state, commands), dry_run, patience_ms)
+        lambda: _Run(
+            commands, commands, commands, lambda state: decide(state, commands), dry_run, patience_ms, write_ms
+        )
     )
 
 
@@ -91,6 +100,8 @@ def _until_done(attempt_at: Callable[[], _Run[T]]) -> T:
                 raise
             logger.info("Attempt %s of %s met a rival: %s", attempt, TRIES, type(error).__name__)
         except (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout) as error:
+            if not committing and _is_too_much(error):
+                raise TooMuch("unavailable", "It took the database too much. Nothing was executed.") from error
             logger.warning("Attempt %s of %s lost the database: %s", attempt, TRIES, str(error).strip())
             committing = committing or (run.committing and _may_have_committed(error))
             money_pool().check()
@@ -109,8 +120,17 @@ def _busy(run: _Run[Any]) -> Problem:
 
 def _may_have_committed(error: psycopg.Error) -> bool:
     """An error of the statement rolled it back; the end of the connection may have come after COMMIT."""
-    ended = error.diag.severity_nonlocalized in ("FATAL", "PANIC")
-    return ended or error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    return _is_the_end(error) or error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
+def _is_too_much(error: psycopg.Error) -> bool:
+    """Whether the statement was ended for its time (57014), for want of something (53) or its size (54)."""
+    return not _is_the_end(error) and (error.sqlstate or "").startswith(("57014", "53", "54"))
+
+
+def _is_the_end(error: psycopg.Error) -> bool:
+    """Whether the server ended the connection with it."""
+    return error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 class _Run(Generic[T]):
@@ -128,6 +148,7 @@ class _Run(Generic[T]):
         decide: Callable[[State], tuple[T, Plan]],
         dry_run: bool,
         patience_ms: int = 0,
+        write_ms: int = 0,
     ) -> None:
         self.commands = commands
         self.keyed = keyed
@@ -135,6 +156,7 @@ class _Run(Generic[T]):
         self.decide = decide
         self.dry_run = dry_run
         self.patience_ms = patience_ms
+        self.write_ms = write_ms
         self.committing = False
         self.claim: psycopg.Cursor[Any] | None = None
 
@@ -196,6 +218,10 @@ class _Run(Generic[T]):
 
     def _write_and_commit(self, connection: psycopg.Connection[Any], plan: Plan) -> None:
         with connection.pipeline() as pipeline:
+            if self.write_ms:
+                # Whoever waits for a rival's key must learn that before it is ended for its time.
+                connection.execute(f"SET LOCAL lock_timeout = {self.write_ms // 2}")
+                connection.execute(f"SET LOCAL statement_timeout = {self.write_ms}")
             connection.execute(*statements.what_to_write(plan))
             fail_point("money.written", pipeline.sync)
             connection.execute("COMMIT")

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from django.db import connection as db
 
-from ledger.database import money_pool
+from ledger.database import close_money_pool, money_pool
 from payments.commands import Move
 from payments.grouping import Group, submit
 from tests.ledger.test_database_rules import connect
@@ -51,6 +51,36 @@ def locked(wallet):
         rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (wallet,))
         yield
         rival.rollback()
+
+
+@contextmanager
+def curse(wallet, body):
+    """A trigger runs ``body`` before each payment from the wallet, for as long as this lasts."""
+    with connect("owner") as owner:
+        owner.execute(
+            "CREATE SEQUENCE cursed; GRANT USAGE, SELECT ON SEQUENCE cursed TO app;"
+            f"CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; END $$;"
+            "CREATE TRIGGER curse BEFORE INSERT ON payments FOR EACH ROW"
+            f" WHEN (NEW.sender_id = '{wallet}') EXECUTE FUNCTION curse()"
+        )
+        owner.commit()
+        try:
+            yield
+        finally:
+            owner.execute("DROP TRIGGER curse ON payments; DROP FUNCTION curse(); DROP SEQUENCE cursed")
+            owner.commit()
+
+
+@pytest.fixture
+def statements_end_soon(settings):
+    """The money path's statements are ended after two seconds, as they usually are after five."""
+    options = settings.DATABASES["default"]["OPTIONS"]
+    usual = options["options"]
+    options["options"] = usual.replace("statement_timeout=5s", "statement_timeout=2s")
+    close_money_pool()
+    yield
+    options["options"] = usual
+    close_money_pool()
 
 
 def outcome_of(group, command):
@@ -107,21 +137,42 @@ def test_a_locked_wallet_holds_up_its_own_payments_only(group, transfer, shop, a
 def test_a_payment_that_breaks_its_batch_breaks_only_itself(group, transfer, shop, ann, bob):
     """A trigger of the test's own fails one wallet's payments with an error that nobody expects."""
     cursed = shop.wallet(holding="5.00")
-    with connect("owner") as owner:
-        owner.execute(
-            "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;"
-            "CREATE TRIGGER curse BEFORE INSERT ON payments FOR EACH ROW"
-            f" WHEN (NEW.sender_id = '{cursed}') EXECUTE FUNCTION curse()"
-        )
-        owner.commit()
-        try:
-            codes = together(group, [transfer(ann, bob), transfer(cursed, bob), transfer(ann, bob)])
-        finally:
-            owner.execute("DROP TRIGGER curse ON payments; DROP FUNCTION curse()")
-            owner.commit()
+    with curse(cursed, "RAISE 'cursed'"):
+        codes = together(group, [transfer(ann, bob), transfer(cursed, bob), transfer(ann, bob)])
 
     assert codes == ["settled", "RaiseException", "settled"]
     assert (shop.balance(ann), shop.balance(cursed)) == ("98.00", "5.00")
+
+
+def test_a_payment_that_takes_too_long_is_refused_alone_and_tried_no_third_time(
+    group, transfer, shop, ann, bob, statements_end_soon
+):
+    slow = shop.wallet(holding="5.00")
+    with curse(slow, "PERFORM nextval('cursed'); PERFORM pg_sleep(30); RETURN NEW"):
+        codes = together(group, [transfer(ann, bob), transfer(slow, bob), transfer(ann, bob)])
+        tried = value("SELECT last_value FROM cursed")
+
+    assert codes == ["settled", "unavailable", "settled"]
+    assert tried == 2  # with its batch, and alone
+    assert (shop.balance(ann), shop.balance(slow)) == ("98.00", "5.00")
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "54001"])
+def test_a_payment_that_needs_more_than_the_server_has_is_refused_alone(group, transfer, shop, ann, bob, sqlstate):
+    greedy = shop.wallet(holding="5.00")
+    with curse(greedy, f"RAISE 'no more' USING ERRCODE = '{sqlstate}'"):
+        codes = together(group, [transfer(ann, bob), transfer(greedy, bob), transfer(ann, bob)])
+
+    assert codes == ["settled", "unavailable", "settled"]
+
+
+def test_a_statement_that_takes_too_long_is_not_repeated(shop, ann, bob, settings, statements_end_soon):
+    settings.GROUP_COMMIT = False
+    with curse(ann, "PERFORM nextval('cursed'); PERFORM pg_sleep(30); RETURN NEW"):
+        answer = shop.pay(ann, bob, "1.00")
+        tried = value("SELECT last_value FROM cursed")
+
+    assert (answer.json()["code"], answer.json()["outcome"], tried) == ("unavailable", "not_executed", 1)
 
 
 def test_a_full_queue_refuses_before_it_grows(transfer, ann, bob):
