@@ -25,7 +25,7 @@ from django.conf import settings
 from ledger.database import epoch
 from payments.commands import Command
 from payments.engine import TooMuch, execute
-from payments.locked import places_locked
+from payments.locked import what_is_locked
 from payments.state import Outcome
 from payments.statements import wallet_ids
 from walletplatform.api.problems import Problem
@@ -202,11 +202,11 @@ class Group:
             replays.remember(kept, epoch=epoch())
 
     def _without_locked(self, batch: Sequence[_Waiter], reason: str) -> None:
-        """Put those aside whose wallets somebody holds, and try the others again."""
+        """Put those aside whose wallets or keys somebody holds, and try the others again."""
         try:
-            locked = places_locked([waiter.command for waiter in batch])
+            locked = what_is_locked([waiter.command for waiter in batch])
         except psycopg.OperationalError:  # the database has gone meanwhile: each finds out by itself
-            locked = set(range(len(batch)))
+            locked = dict.fromkeys(range(len(batch)), "")
         self._aside([waiter for place, waiter in enumerate(batch) if place in locked], reason)
         rest = [waiter for place, waiter in enumerate(batch) if place not in locked]
         self._flush(rest, again=True)

@@ -15,11 +15,13 @@ import pytest
 from django.db import connection as db
 
 from ledger.database import close_money_pool, money_pool
+from ledger.idempotency import CLAIM_KEYS
 from payments.commands import Move
 from payments.grouping import Group, submit
 from tests.ledger.test_database_rules import connect
 from tests.money import snapshot, value
 from walletplatform.api.problems import Problem
+from walletplatform.observability.metrics import GROUP_ASIDE
 
 
 @pytest.fixture
@@ -49,6 +51,15 @@ def locked(wallet):
     """Somebody else holds the wallet for as long as this lasts."""
     with connect("owner") as rival:
         rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (wallet,))
+        yield
+        rival.rollback()
+
+
+@contextmanager
+def claimed(command):
+    """A copy of the request is being executed elsewhere for as long as this lasts."""
+    with connect("default") as rival:
+        rival.execute(CLAIM_KEYS, ([command.key], [command.principal.id]))
         yield
         rival.rollback()
 
@@ -132,6 +143,19 @@ def test_a_locked_wallet_holds_up_its_own_payments_only(group, transfer, shop, a
         assert together(group, commands) == ["settled", "lock_timeout", "lock_timeout", "settled"]
 
     assert [submit(command).code for command in commands] == ["replayed", "settled", "settled", "replayed"]
+
+
+def test_a_key_that_is_claimed_elsewhere_holds_up_its_own_payment_only(group, transfer, shop, ann, bob):
+    commands = [transfer(ann, bob) for _ in range(12)]
+    aside = GROUP_ASIDE.labels("idempotency_in_progress")
+    before = aside._value.get()
+
+    with claimed(commands[5]):
+        codes = together(group, commands)
+
+    assert codes == ["settled"] * 5 + ["idempotency_in_progress"] + ["settled"] * 6
+    assert aside._value.get() == before + 1
+    assert submit(commands[5]).code == "settled"
 
 
 def test_a_payment_that_breaks_its_batch_breaks_only_itself(group, transfer, shop, ann, bob):
