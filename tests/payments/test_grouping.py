@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -112,6 +113,12 @@ def together(group, commands):
             until_waiting(group, len(waiting))
         group.start()
         return [one.result(30) for one in waiting]
+
+
+def submit_all(group, commands):
+    """Submit to a group that is running already."""
+    with ThreadPoolExecutor(len(commands)) as threads:
+        return list(threads.map(lambda command: outcome_of(group, command), commands))
 
 
 def until_waiting(group, count):
@@ -230,6 +237,78 @@ def test_what_has_begun_and_is_not_done_in_time_is_unknown_and_the_key_tells(tra
 
     assert submit(command).status == 201
     assert shop.balance(bob) == "1.00"
+
+
+def test_what_waits_for_a_side_lane_beyond_its_time_is_never_executed(transfer, shop, bob):
+    """There are three lanes at most; the fourth wallet's payment does not begin in time."""
+    group, busy = Group(capacity=10, patience=1.0), [shop.wallet(holding="1.00") for _ in range(4)]
+    commands = [transfer(wallet, bob) for wallet in busy]
+
+    with ExitStack() as held:
+        for wallet in busy:
+            held.enter_context(locked(wallet))
+        codes = together(group, commands)
+
+    assert sorted(codes) == ["deadline_exceeded"] + ["outcome_unknown"] * 3
+    time.sleep(1.5)  # the lanes are done with what had begun
+    late = codes.index("deadline_exceeded")
+    assert shop.balance(busy[late]) == "1.00"
+    assert submit(commands[late]).code == "settled"
+
+
+def test_a_locked_wallet_keeps_few_waiting_and_refuses_the_rest_at_once(group, transfer, shop, ann, bob):
+    busy = shop.wallet(holding="100.00")
+    started = time.monotonic()
+
+    with locked(busy):
+        codes = together(group, [*(transfer(busy, bob) for _ in range(40)), transfer(ann, bob)])
+        again = time.monotonic()
+        assert submit_all(group, [transfer(ann, bob) for _ in range(8)]) == ["settled"] * 8
+
+    assert codes == ["lock_timeout"] * 40 + ["settled"]
+    assert again - started < 4  # one by one on two side lanes it took more than ten
+
+
+def test_what_waited_for_a_wallet_pays_as_soon_as_it_is_free(group, transfer, shop, bob):
+    busy = shop.wallet(holding="100.00")
+    held = locked(busy)
+    held.__enter__()
+    threading.Timer(0.6, held.__exit__, (None, None, None)).start()
+
+    assert together(group, [transfer(busy, bob) for _ in range(12)]) == ["settled"] * 12
+
+    assert submit_all(group, [transfer(busy, bob) for _ in range(12)]) == ["settled"] * 12
+    assert shop.balance(busy) == "76.00"
+
+
+def test_many_locked_wallets_keep_no_more_than_half_of_the_web_threads_waiting(group, transfer, shop, bob):
+    busy = [shop.wallet(holding="100.00") for _ in range(4)]
+
+    with ExitStack() as held:
+        for wallet in busy:
+            held.enter_context(locked(wallet))
+        codes = together(group, [transfer(wallet, bob) for wallet in busy for _ in range(12)])
+
+    assert Counter(codes) == {"lock_timeout": 32, "overloaded": 16}
+
+
+def test_payments_on_a_locked_wallet_do_not_make_others_wait_for_a_web_thread(shop, ann, bob):
+    """As many threads as a web process has."""
+
+    def guarded(ask):
+        try:
+            return ask().status_code
+        finally:
+            db.close()
+
+    with locked(ann), ThreadPoolExecutor(64) as web:
+        paying = [web.submit(guarded, lambda: shop.pay(ann, bob, "1.00")) for _ in range(256)]
+        asked = time.monotonic()
+        assert web.submit(guarded, lambda: shop.get(f"/wallets/{bob}")).result(60) == 200
+        waited = time.monotonic() - asked
+        assert {one.result(60) for one in paying} == {429}
+
+    assert waited < 4
 
 
 def test_a_key_of_two_copies_in_one_batch_pays_once(group, transfer, shop, ann, bob):
