@@ -57,7 +57,7 @@ def execute(
     """
     Execute commands as one batch, in order; return the outcome of each.
 
-    A dry run decides on what is locked and read, and writes nothing. ``patience_ms`` is how long to wait
+    A dry run decides on what it reads, and neither locks nor writes anything. ``patience_ms`` is how long to wait
     for a lock, ``write_ms`` how long to write, where that is not what the session has.
 
     :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``unavailable`` where nothing was
@@ -190,11 +190,15 @@ class _Run(Generic[T]):
         wallets = array(list({wallet for command in self.commands for wallet in statements.wallet_ids(command)}))
         payments = statements.payment_ids(self.commands)
         with connection.pipeline():
-            connection.execute("BEGIN")
-            if self.patience_ms:
-                connection.execute(f"SET LOCAL lock_timeout = {self.patience_ms}")
-            self.claim = connection.execute(statements.CLAIM, _names(self.claimed))
-            locked = connection.execute(*statements.what_to_lock(self.commands))
+            if self.dry_run:
+                # One snapshot for all that is read, and nothing that anybody would wait for.
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            else:
+                connection.execute("BEGIN")
+                if self.patience_ms:
+                    connection.execute(f"SET LOCAL lock_timeout = {self.patience_ms}")
+                self.claim = connection.execute(statements.CLAIM, _names(self.claimed))
+            locked = connection.execute(*statements.what_to_lock(self.commands, dry_run=self.dry_run))
             clock = connection.execute(statements.CLOCK)
             in_use = connection.execute(statements.READ_IN_USE, _names(self.keyed))
             reads = [connection.execute(statements.READ_WALLETS, (wallets,))]

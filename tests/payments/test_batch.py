@@ -232,3 +232,22 @@ def test_5000_payments_fit_and_a_larger_body_does_not(shop, ann, bob):
     assert statuses(batch(shop, "independent", few)) == [201] * 5000
     assert shop.balance(bob) == "50.00"
     assert shop.post("/payments/batch", json.dumps({"mode": "atomic"}) + " " * 2 * 1024 * 1024).status_code == 413
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_an_end_users_batch_has_100_payments_at_most(mallory, shop, bob, query):
+    own = shop.wallet(owner=mallory.id, holding="5.00")
+    many = [item(own, bob, "0.01") for _ in range(101)]
+    before = snapshot()
+
+    refused = mallory.post(f"/payments/batch{query}", {"mode": "atomic", "payments": many})
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/payments")
+    assert snapshot() == before
+    assert mallory.post(f"/payments/batch{query}", {"mode": "atomic", "payments": many[:100]}).status_code == 200
+
+
+def test_the_size_of_an_end_users_batch_is_documented(shop):
+    schema = shop.http.get("/api/v1/schema").json()
+
+    assert "100" in schema["components"]["schemas"]["BatchRequest"]["properties"]["payments"]["description"]
