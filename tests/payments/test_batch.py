@@ -1,11 +1,15 @@
 """Many payments in one request: each on its own, or all or none; in order, once for their keys."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from tests.actors import actor
+from tests.ledger.test_database_rules import connect
 from tests.money import snapshot, value
 
 
@@ -251,3 +255,30 @@ def test_the_size_of_an_end_users_batch_is_documented(shop):
     schema = shop.http.get("/api/v1/schema").json()
 
     assert "100" in schema["components"]["schemas"]["BatchRequest"]["properties"]["payments"]["description"]
+
+
+def test_batches_beyond_the_few_that_may_wait_are_refused_at_once_and_another_callers_goes_on(shop, ann, bob):
+    """Somebody holds the wallet that one caller's batches want; another's want others."""
+    other, cleo, dan = actor("client"), shop.wallet(holding="5.00"), shop.wallet()
+
+    def timed(caller, sender, receiver):
+        try:
+            began = time.monotonic()
+            answer = batch(caller, "atomic", [item(sender, receiver, "0.01")])
+            return answer.status_code, answer.json().get("code"), time.monotonic() - began
+        finally:
+            connection.close()
+
+    with connect("owner") as rival, ThreadPoolExecutor(32) as pool:
+        rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (ann,))
+        crowd = [pool.submit(timed, shop, ann, bob) for _ in range(24)]
+        time.sleep(0.5)
+        paid = [timed(other, cleo, dan) for _ in range(3)]
+        crowded = [one.result(30) for one in crowd]
+        rival.rollback()
+
+    assert [status for status, _, _ in paid] == [200] * 3
+    assert max(seconds for _, _, seconds in paid) < 1
+    refused = [seconds for _, code, seconds in crowded if code == "overloaded"]
+    assert len(refused) >= 20
+    assert sorted(refused)[19] < 1
