@@ -32,10 +32,10 @@ from ledger.database import money_pool
 from ledger.idempotency import KEY_CONSTRAINT, StoredOutcome
 from ledger.ids import id_maker
 from payments import statements
-from payments.bundles import Bundle, decide_bundle
+from payments.bundles import Bundle
 from payments.commands import Command
-from payments.deciding import decide
 from payments.state import Outcome, PaymentState, Plan, State, WalletState
+from payments.timing import decide_each, decide_together
 from walletplatform.api.problems import Problem
 from walletplatform.failpoints import fail_point
 from walletplatform.observability import metrics
@@ -65,7 +65,7 @@ def execute(
     """
     return _until_done(
         lambda: _Run(
-            commands, commands, commands, lambda state: decide(state, commands), dry_run, patience_ms, write_ms
+            commands, commands, commands, lambda state: decide_each(state, commands), dry_run, patience_ms, write_ms
         )
     )
 
@@ -79,7 +79,7 @@ def execute_bundle(bundle: Bundle, *, dry_run: bool = False) -> tuple[Outcome, l
     keyed = [bundle, *bundle.commands]
     # Its own key only is claimed: thousands of claims would fill the server's table of locks.
     return _until_done(
-        lambda: _Run(bundle.commands, keyed, [bundle], lambda state: decide_bundle(state, bundle), dry_run)
+        lambda: _Run(bundle.commands, keyed, [bundle], lambda state: decide_together(state, bundle), dry_run)
     )
 
 
@@ -207,7 +207,6 @@ class _Run(Generic[T]):
                 acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))
         accounts = {row[0]: AccountState(*row) for row in locked}
         (now,) = clock.fetchall()[0]
-        now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])
         return State(
             now=now,
             accounts=accounts,

@@ -7,7 +7,7 @@ from tests.model.breaks import Break, Patch, take
 PAYMENTS = "tests/payments"
 ACTING, MOVING, EFFECTS = "payments/acting.py", "payments/moving.py", "payments/effects.py"
 DECIDING, BUNDLES, GROUPING = "payments/deciding.py", "payments/bundles.py", "payments/grouping.py"
-LANES = "payments/lanes.py"
+LANES, TIMING = "payments/lanes.py", "payments/timing.py"
 ENGINE, KEYS, ACCOUNTS = "payments/engine.py", "ledger/idempotency.py", "ledger/accounts.py"
 LOCKS, HOLDS, REFUNDS = "tests/model/test_locks.py", f"{PAYMENTS}/test_holds.py", f"{PAYMENTS}/test_refunds.py"
 IDEMPOTENCY, BATCH = f"{PAYMENTS}/test_idempotency.py", f"{PAYMENTS}/test_batch.py"
@@ -37,8 +37,8 @@ IN_LOCKS = [
               "            locked = connection"),
         Patch(ENGINE, "                acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))\n"),
     )),
-    take("clock of the accounts", "bookings follow the clock only, also backwards", LOCKS, ENGINE,
-         "now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])", "now = now"),
+    take("clock of the accounts", "bookings follow the clock only, also backwards", LOCKS, TIMING,
+         "return max([clock, *(account.booked_at for account in accounts if account.booked_at)])", "return clock"),
     take("retries", "a deadlock or serialization failure is not tried again", CONCURRENCY + "::" + AGAIN, ENGINE,
          "TRIES = 3", "TRIES = 1"),
     take("durable answers", "COMMIT is answered before it is on disk", (STORMS, "-k", "postgresql_killed"), ENGINE,
