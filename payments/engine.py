@@ -28,9 +28,10 @@ from psycopg_pool import PoolTimeout
 
 from ledger.accounts import AccountState
 from ledger.arrays import array
-from ledger.database import money_pool
+from ledger.database import money_connection, money_pool
 from ledger.idempotency import KEY_CONSTRAINT, StoredOutcome
 from ledger.ids import id_maker
+from ledger.watchdog import GivenUp
 from payments import statements
 from payments.bundles import Bundle
 from payments.commands import Command
@@ -104,7 +105,10 @@ def _until_done(attempt_at: Callable[[], _Run[T]]) -> T:
                 raise TooMuch("unavailable", "It took the database too much. Nothing was executed.") from error
             logger.warning("Attempt %s of %s lost the database: %s", attempt, TRIES, str(error).strip())
             committing = committing or (run.committing and _may_have_committed(error))
-            money_pool().check()
+            # Not with a look at each of them: what does not answer would not answer that either.
+            money_pool().drain()
+            if isinstance(error, GivenUp):
+                break
         if attempt < TRIES:
             time.sleep(random.uniform(0.005, 0.03) * 4**attempt)  # noqa: S311 (jitter)
     if committing:
@@ -166,7 +170,7 @@ class _Run(Generic[T]):
         return self.committing or self.claim is None or self.claim.rowcount != 1
 
     def execute(self) -> T:
-        with money_pool().connection() as connection:
+        with money_connection() as connection:
             fail_point("money.begun")
             with metrics.money_phase("lock"):
                 state = self._lock_and_read(connection)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ledger.arrays import columns
-from ledger.database import money_pool, numbered
+from ledger.database import money_connection, numbered
 from ledger.idempotency import CLAIM
 from payments.commands import Act, Command
 from payments.statements import system_accounts, wallet_ids
@@ -47,7 +47,7 @@ def what_is_locked(commands: Sequence[Command]) -> dict[int, str]:
     Looks without waiting, and lets go at once.
     """
     keys = columns([(place, command.key, command.principal.id) for place, command in enumerate(commands)], width=3)
-    with money_pool().connection() as connection:
+    with money_connection() as connection:
         locked: dict[int, str] = dict(connection.execute(ACCOUNTS_LOCKED, _accounts(commands)).fetchall())
         # A copy of a request in progress meets the wallets that the first holds, too: what it waits for is the key.
         return locked | dict(connection.execute(KEYS_CLAIMED, keys).fetchall())
