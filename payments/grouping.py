@@ -122,6 +122,7 @@ class Group:
             if busy is None:
                 return
             batch = self._without_locked(batch, busy.code)
+        metrics.GROUP_ASIDE.labels("again").inc(len(batch))
         for waiter in batch:
             waiter.put_back()
             self.lanes.alone(waiter)

@@ -41,7 +41,7 @@ class _Lane:
     waiting: list[Waiter] = field(default_factory=list)
     running: list[Waiter] = field(default_factory=list)
 
-    def __len__(self) -> int:
+    def size(self) -> int:
         return len(self.running) + sum(not waiter.gone for waiter in self.waiting)
 
 
@@ -76,9 +76,10 @@ class Lanes:
         :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``overloaded`` where too many wait
         """
         with self.lock:
-            lane = self.lanes.get(name) or _Lane()
+            opened = name not in self.lanes
+            lane = _Lane() if opened else self.lanes[name]
             self._enter(lane, name, waiter)
-            if name not in self.lanes:
+            if opened:
                 self.lanes[name] = lane
                 self.threads.submit(self._run, name)
 
@@ -87,9 +88,9 @@ class Lanes:
         self.threads.submit(self._alone, waiter)
 
     def _enter(self, lane: _Lane, name: str, waiter: Waiter) -> None:
-        if len(lane) >= MAX_FOR_ONE:
+        if lane.size() >= MAX_FOR_ONE:
             raise _refusal(name, waiter)
-        if sum(map(len, self.lanes.values())) >= MAX_IN_ALL:
+        if sum(other.size() for other in self.lanes.values()) >= MAX_IN_ALL:
             raise Problem("overloaded", "Too many payments wait already. Nothing was executed.")
         lane.waiting.append(waiter)
 
@@ -104,8 +105,7 @@ class Lanes:
             logger.exception("A side lane failed a batch")
             busy = error
         if busy is not None:
-            for waiter in lane.running:
-                waiter.fail(busy)
+            self._end(name, lane.running, busy)
         with self.lock:
             lane.running = []
             again = bool(busy and lane.waiting)
@@ -116,6 +116,15 @@ class Lanes:
         else:
             for waiter in lane.waiting:
                 self.give_back(waiter)
+
+    def _end(self, name: str, batch: Sequence[Waiter], busy: Exception) -> None:
+        """Tell those of a lane what they waited for in vain; where that was the key of one only, each finds out."""
+        for waiter in batch:
+            if getattr(busy, "code", "") == "idempotency_in_progress" and name != _key(waiter) and len(batch) > 1:
+                waiter.put_back()
+                self.alone(waiter)
+            else:
+                waiter.fail(busy)
 
     def _alone(self, waiter: Waiter) -> None:
         if not waiter.begin():

@@ -281,6 +281,21 @@ def test_what_waited_for_a_wallet_pays_as_soon_as_it_is_free(group, transfer, sh
     assert shop.balance(busy) == "76.00"
 
 
+def test_a_copy_in_progress_that_waits_for_a_wallet_is_told_so_alone(group, transfer, shop, bob):
+    busy = shop.wallet(holding="100.00")
+    first, copy, other = (transfer(busy, bob) for _ in range(3))
+    group.start()
+
+    with locked(busy), claimed(copy), ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(outcome_of, group, first)]
+        while not group.lanes.lanes:
+            time.sleep(0.001)
+        waiting += [threads.submit(outcome_of, group, command) for command in (copy, other)]
+        codes = [one.result(30) for one in waiting]
+
+    assert codes == ["lock_timeout", "idempotency_in_progress", "lock_timeout"]
+
+
 def test_many_locked_wallets_keep_no_more_than_half_of_the_web_threads_waiting(group, transfer, shop, bob):
     busy = [shop.wallet(holding="100.00") for _ in range(4)]
 
