@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-# Always in the order of ids, so that no two batches wait for each other in a ring. NO KEY, because
-# entries only need their account to keep existing. System accounts are found through a wallet's asset.
-_LOCK = """
+# System accounts are found through a wallet's asset.
+_READ = """
     WITH named AS (
         SELECT unnest(%s::uuid[]) AS id
         UNION
@@ -23,6 +22,10 @@ _LOCK = """
       FROM accounts AS a JOIN assets AS s ON s.code = a.asset
      WHERE a.id IN (SELECT id FROM named)
      ORDER BY a.id
+"""
+# Always in the order of ids, so that no two batches wait for each other in a ring. NO KEY, because
+# entries only need their account to keep existing.
+_LOCK = f"""{_READ}
        FOR NO KEY UPDATE OF a
 """
 
@@ -34,6 +37,11 @@ def lock_accounts(*, also: str = "") -> str:
     ``also`` is a query for further ids, with the placeholders that follow.
     """
     return _LOCK.format(also=also and f"UNION {also}")
+
+
+def read_accounts(*, also: str = "") -> str:
+    """Return the statement that reads the same, and locks nothing."""
+    return _READ.format(also=also and f"UNION {also}")
 
 
 UPDATE_ACCOUNTS = """

@@ -6,6 +6,8 @@ One pool a process, opened on first use, so that forked and spawned workers each
 
 import atexit
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +15,8 @@ from django.conf import settings
 from psycopg import Connection, RawCursor
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
+
+from ledger.watchdog import watched
 
 MoneyPool = ConnectionPool[Connection[tuple[Any, ...]]]
 
@@ -26,6 +30,17 @@ def money_pool() -> MoneyPool:
     return _open_pool(os.getpid(), settings.DATABASES["default"]["NAME"])
 
 
+@contextmanager
+def money_connection() -> Iterator[Connection[tuple[Any, ...]]]:
+    """
+    Use a connection of the pool, for no longer than the watchdog allows.
+
+    :raises GivenUp: where it was too long
+    """
+    with money_pool().connection() as connection, watched(connection):
+        yield connection
+
+
 def epoch() -> str:
     """
     Return which history the database is on: its identity and timeline, as the latest connection found it.
@@ -37,10 +52,11 @@ def epoch() -> str:
 
 def _note_epoch(connection: Connection[tuple[Any, ...]]) -> None:
     # The timeline by the log that is written now: the control file learns of a promotion minutes later.
-    row = connection.execute(
-        "SELECT system_identifier || ':' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
-        " FROM pg_control_system()"
-    ).fetchone()
+    with watched(connection):
+        row = connection.execute(
+            "SELECT system_identifier || ':' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
+            " FROM pg_control_system()"
+        ).fetchone()
     assert row is not None
     _epoch[:] = [str(row[0])]
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from heapq import merge
 from uuid import UUID
 
-from django.db.models import Case, F, Min, QuerySet, Sum, When
+from django.db.models import Case, F, Min, Q, QuerySet, Sum, When
 from django.db.transaction import atomic
 
 from ledger.balances import Span, balance_after, balance_at
@@ -47,9 +47,7 @@ class EffectiveSpan:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries in the order of effective time, then of booking."""
-        return merge(
-            self._plain(), self._backdated().iterator(_CHUNK), key=lambda e: (e.transaction.effective_at, e.seq)
-        )
+        return merge(self._plain(), self._late(), key=_place)
 
     def _plain(self) -> Iterator[Entry]:
         seq = self.booked.first_seq
@@ -58,6 +56,15 @@ class EffectiveSpan:
                 seq = entry.seq
                 if entry.transaction.effective_at == entry.transaction.booked_at:
                     yield entry
+
+    def _late(self) -> Iterator[Entry]:
+        # Not with a cursor of the server's: it would keep its connection while nobody reads on.
+        chunk = list(self._backdated()[:_CHUNK])
+        while chunk:
+            yield from chunk
+            moment, seq = _place(chunk[-1])
+            later = Q(transaction__effective_at__gt=moment) | Q(transaction__effective_at=moment, seq__gt=seq)
+            chunk = list(self._backdated().filter(later)[:_CHUNK])
 
     def _backdated(self) -> QuerySet[Entry]:
         found = _backdated(self.booked.account_id).filter(
@@ -99,6 +106,11 @@ def effective_span(booked: Span, *, since: datetime | None, until: datetime | No
 def _balance(booked: Span, seq: int, late: QuerySet[Entry]) -> int:
     """The balance after entry ``seq``, with what had happened by then and was booked after it."""
     return balance_after(account_id=booked.account_id, seq=seq) + _change(late.filter(seq__gt=seq))
+
+
+def _place(entry: Entry) -> tuple[datetime, int]:
+    """Where an entry stands in the order of effective time, then of booking."""
+    return entry.transaction.effective_at, entry.seq
 
 
 def _change(entries: QuerySet[Entry]) -> int:

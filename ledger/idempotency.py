@@ -14,11 +14,14 @@ from uuid import UUID
 from ledger.models import IdempotencyKey
 from walletplatform.api.problems import Problem
 
+# What stands for a key among the advisory locks.
+CLAIM = "hashtextextended(principal_id || key, 0)"
+
 # Held from before the accounts until the end of the transaction, so that a copy of a request in progress
 # is known as one, and not taken for a rival for its wallets.
-CLAIM_KEYS = """
+CLAIM_KEYS = f"""
     SELECT count(pg_advisory_xact_lock(claim))
-      FROM (SELECT hashtextextended(principal_id || key, 0) AS claim
+      FROM (SELECT {CLAIM} AS claim
               FROM unnest(%s::text[], %s::uuid[]) AS wanted (key, principal_id)
              ORDER BY claim) AS ordered
 """

@@ -10,7 +10,8 @@ The money path: lock and read, decide, write and commit. Two round trips, whatev
 
 A batch that meets a rival for a key, or a deadlock made by somebody else, runs again. So does one
 whose connection is lost at COMMIT: the first run's transaction holds the account locks until it has
-ended, so the second run, once it has them, finds in the keys whether the first had its effect.
+ended, so the second run, once it has them, finds in the keys whether the first had its effect. One that
+the server ended for its time or its size does not: the same again would end the same.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from psycopg_pool import PoolTimeout
 
 from ledger.accounts import AccountState
 from ledger.arrays import array
-from ledger.database import money_pool
+from ledger.database import money_connection, money_pool
 from ledger.idempotency import KEY_CONSTRAINT, StoredOutcome
 from ledger.ids import id_maker
+from ledger.watchdog import GivenUp
 from payments import statements
-from payments.bundles import Bundle, decide_bundle
+from payments.bundles import Bundle
 from payments.commands import Command
-from payments.deciding import decide
 from payments.state import Outcome, PaymentState, Plan, State, WalletState
+from payments.timing import decide_each, decide_together
 from walletplatform.api.problems import Problem
 from walletplatform.failpoints import fail_point
 from walletplatform.observability import metrics
@@ -46,18 +48,26 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def execute(commands: Sequence[Command], *, dry_run: bool = False, patience_ms: int = 0) -> list[Outcome]:
+class TooMuch(Problem):
+    """The server ended a statement for its time or its size, so nothing was executed. One command may be why."""
+
+
+def execute(
+    commands: Sequence[Command], *, dry_run: bool = False, patience_ms: int = 0, write_ms: int = 0
+) -> list[Outcome]:
     """
     Execute commands as one batch, in order; return the outcome of each.
 
-    A dry run decides on what is locked and read, and writes nothing. ``patience_ms`` is how long to wait
-    for a lock, where that is not what the session waits.
+    A dry run decides on what it reads, and neither locks nor writes anything. ``patience_ms`` is how long to wait
+    for a lock, ``write_ms`` how long to write, where that is not what the session has.
 
     :raises Problem: ``lock_timeout``, ``idempotency_in_progress`` or ``unavailable`` where nothing was
         executed, ``outcome_unknown`` where that cannot be told; the whole batch is concerned
     """
     return _until_done(
-        lambda: _Run(commands, commands, commands, lambda state: decide(state, commands), dry_run, patience_ms)
+        lambda: _Run(
+            commands, commands, commands, lambda state: decide_each(state, commands), dry_run, patience_ms, write_ms
+        )
     )
 
 
@@ -70,7 +80,7 @@ def execute_bundle(bundle: Bundle, *, dry_run: bool = False) -> tuple[Outcome, l
     keyed = [bundle, *bundle.commands]
     # Its own key only is claimed: thousands of claims would fill the server's table of locks.
     return _until_done(
-        lambda: _Run(bundle.commands, keyed, [bundle], lambda state: decide_bundle(state, bundle), dry_run)
+        lambda: _Run(bundle.commands, keyed, [bundle], lambda state: decide_together(state, bundle), dry_run)
     )
 
 
@@ -91,9 +101,14 @@ def _until_done(attempt_at: Callable[[], _Run[T]]) -> T:
                 raise
             logger.info("Attempt %s of %s met a rival: %s", attempt, TRIES, type(error).__name__)
         except (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout) as error:
+            if not committing and _is_too_much(error):
+                raise TooMuch("unavailable", "It took the database too much. Nothing was executed.") from error
             logger.warning("Attempt %s of %s lost the database: %s", attempt, TRIES, str(error).strip())
             committing = committing or (run.committing and _may_have_committed(error))
-            money_pool().check()
+            # Not with a look at each of them: what does not answer would not answer that either.
+            money_pool().drain()
+            if isinstance(error, GivenUp):
+                break
         if attempt < TRIES:
             time.sleep(random.uniform(0.005, 0.03) * 4**attempt)  # noqa: S311 (jitter)
     if committing:
@@ -109,8 +124,17 @@ def _busy(run: _Run[Any]) -> Problem:
 
 def _may_have_committed(error: psycopg.Error) -> bool:
     """An error of the statement rolled it back; the end of the connection may have come after COMMIT."""
-    ended = error.diag.severity_nonlocalized in ("FATAL", "PANIC")
-    return ended or error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    return _is_the_end(error) or error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
+def _is_too_much(error: psycopg.Error) -> bool:
+    """Whether the statement was ended for its time (57014), for want of something (53) or its size (54)."""
+    return not _is_the_end(error) and (error.sqlstate or "").startswith(("57014", "53", "54"))
+
+
+def _is_the_end(error: psycopg.Error) -> bool:
+    """Whether the server ended the connection with it."""
+    return error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 class _Run(Generic[T]):
@@ -128,6 +152,7 @@ class _Run(Generic[T]):
         decide: Callable[[State], tuple[T, Plan]],
         dry_run: bool,
         patience_ms: int = 0,
+        write_ms: int = 0,
     ) -> None:
         self.commands = commands
         self.keyed = keyed
@@ -135,6 +160,7 @@ class _Run(Generic[T]):
         self.decide = decide
         self.dry_run = dry_run
         self.patience_ms = patience_ms
+        self.write_ms = write_ms
         self.committing = False
         self.claim: psycopg.Cursor[Any] | None = None
 
@@ -144,7 +170,7 @@ class _Run(Generic[T]):
         return self.committing or self.claim is None or self.claim.rowcount != 1
 
     def execute(self) -> T:
-        with money_pool().connection() as connection:
+        with money_connection() as connection:
             fail_point("money.begun")
             with metrics.money_phase("lock"):
                 state = self._lock_and_read(connection)
@@ -168,11 +194,15 @@ class _Run(Generic[T]):
         wallets = array(list({wallet for command in self.commands for wallet in statements.wallet_ids(command)}))
         payments = statements.payment_ids(self.commands)
         with connection.pipeline():
-            connection.execute("BEGIN")
-            if self.patience_ms:
-                connection.execute(f"SET LOCAL lock_timeout = {self.patience_ms}")
-            self.claim = connection.execute(statements.CLAIM, _names(self.claimed))
-            locked = connection.execute(*statements.what_to_lock(self.commands))
+            if self.dry_run:
+                # One snapshot for all that is read, and nothing that anybody would wait for.
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            else:
+                connection.execute("BEGIN")
+                if self.patience_ms:
+                    connection.execute(f"SET LOCAL lock_timeout = {self.patience_ms}")
+                self.claim = connection.execute(statements.CLAIM, _names(self.claimed))
+            locked = connection.execute(*statements.what_to_lock(self.commands, dry_run=self.dry_run))
             clock = connection.execute(statements.CLOCK)
             in_use = connection.execute(statements.READ_IN_USE, _names(self.keyed))
             reads = [connection.execute(statements.READ_WALLETS, (wallets,))]
@@ -181,7 +211,6 @@ class _Run(Generic[T]):
                 acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))
         accounts = {row[0]: AccountState(*row) for row in locked}
         (now,) = clock.fetchall()[0]
-        now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])
         return State(
             now=now,
             accounts=accounts,
@@ -196,6 +225,10 @@ class _Run(Generic[T]):
 
     def _write_and_commit(self, connection: psycopg.Connection[Any], plan: Plan) -> None:
         with connection.pipeline() as pipeline:
+            if self.write_ms:
+                # Whoever waits for a rival's key must learn that before it is ended for its time.
+                connection.execute(f"SET LOCAL lock_timeout = {self.write_ms // 2}")
+                connection.execute(f"SET LOCAL statement_timeout = {self.write_ms}")
             connection.execute(*statements.what_to_write(plan))
             fail_point("money.written", pipeline.sync)
             connection.execute("COMMIT")

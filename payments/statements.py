@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from events.outbox import INSERT_EVENTS
-from ledger.accounts import UPDATE_ACCOUNTS, lock_accounts
+from ledger.accounts import UPDATE_ACCOUNTS, lock_accounts, read_accounts
 from ledger.arrays import array, columns
 from ledger.database import numbered
 from ledger.idempotency import CLAIM_KEYS, INSERT_KEYS, READ_KEYS
@@ -24,6 +24,8 @@ _PARTIES = """
 CLAIM = numbered(CLAIM_KEYS)
 LOCK = numbered(lock_accounts())
 LOCK_WITH_PARTIES = numbered(lock_accounts(also=_PARTIES))
+READ = numbered(read_accounts())
+READ_WITH_PARTIES = numbered(read_accounts(also=_PARTIES))
 CLOCK = "SELECT ledger_now()"
 READ_IN_USE = numbered(READ_KEYS)
 READ_WALLETS = "SELECT id, user_id, status FROM wallets WHERE id = ANY($1::uuid[])"
@@ -56,8 +58,8 @@ _INSERT_FAILURES = """
 """
 
 
-def what_to_lock(commands: Sequence[Command]) -> tuple[str, list[str]]:
-    """Return the statement that locks all accounts of ``commands``, and its parameters."""
+def what_to_lock(commands: Sequence[Command], *, dry_run: bool) -> tuple[str, list[str]]:
+    """Return the statement that locks all accounts of ``commands`` (a dry run's only reads), and its parameters."""
     wallets = {wallet for command in commands for wallet in wallet_ids(command)}
     system = {pair for command in commands for pair in system_accounts(command)}
     payments = payment_ids(commands)
@@ -66,7 +68,9 @@ def what_to_lock(commands: Sequence[Command]) -> tuple[str, list[str]]:
         array([wallet for wallet, _ in system]),
         array([kind for _, kind in system]),
     ]
-    return (LOCK_WITH_PARTIES, [*parameters, array(payments)]) if payments else (LOCK, parameters)
+    if payments:
+        return READ_WITH_PARTIES if dry_run else LOCK_WITH_PARTIES, [*parameters, array(payments)]
+    return READ if dry_run else LOCK, parameters
 
 
 def what_to_write(plan: Plan) -> tuple[str, list[str]]:

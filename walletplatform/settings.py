@@ -43,6 +43,8 @@ JWT_REFRESH_LIFETIME = timedelta(days=7)
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Whose word is taken for the address of a caller: of the proxy in front. Addresses, networks, or * for anybody's.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 INSTALLED_APPS = [
     "unfold",

@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
 from typing import Any
+
+from django.db import connection
 
 from ledger.balances import Span, balance_after
 from ledger.effective import EffectiveSpan
@@ -20,6 +24,8 @@ COLUMNS = [
     "seq", "booked_at", "effective_at", "transaction_id", "kind", "direction", "amount", "balance_after",
 ]  # fmt: skip
 _CHUNK = 2_000
+# Who reads a file more slowly than this gets no more of it.
+CSV_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,24 @@ class Statement:
         return self._head() | {"entries": list(self._lines())}
 
     def as_csv(self) -> Iterator[str]:
-        """Yield the statement as CSV (RFC 4180): an opening line, the entries, a closing line."""
-        head = self._head()
+        """
+        Yield the statement as CSV (RFC 4180): an opening line, the entries, a closing line.
+
+        Whoever takes it may take long, so no connection is held between two blocks of it. After
+        ``CSV_SECONDS`` it ends with a line that says ``incomplete`` in place of the closing one.
+        """
+        until = monotonic() + CSV_SECONDS
+        head, lines = self._head(), self._lines()
         writer = csv.writer(_Echo(), lineterminator="\r\n")
         yield writer.writerow(COLUMNS)
         yield writer.writerow(["", head["from"], "", "", "opening", "", "", head["opening_balance"]])
-        for line in self._lines():
-            yield writer.writerow([line[column] for column in COLUMNS])
+        while block := list(islice(lines, _CHUNK)):
+            connection.close()
+            if monotonic() > until:
+                yield writer.writerow(["", "", "", "", "incomplete", "", "", ""])
+                return
+            yield "".join(writer.writerow([line[column] for column in COLUMNS]) for line in block)
+        connection.close()
         yield writer.writerow(["", head["to"], "", "", "closing", "", "", head["closing_balance"]])
 
     def _head(self) -> dict[str, Any]:

@@ -28,6 +28,8 @@ SINGLE = {
 OF_THE_TREASURY = frozenset({"topup", "bonus"})
 OWN_FIELDS = ("idempotency_key", "kind", "after")
 SHOWN_ERRORS = 20
+# An end user's batch holds wallets of strangers: those whom it pays.
+MAX_OF_A_USER = 100
 
 
 class BatchItem(StrictSerializer):
@@ -44,7 +46,8 @@ class BatchRequest(StrictSerializer):
         child=serializers.DictField(),
         min_length=1,
         max_length=MAX_BATCH,
-        help_text="Each with idempotency_key, kind (transfer), after, and the fields of that payment alone.",
+        help_text="Each with idempotency_key, kind (transfer), after, and the fields of that payment alone."
+        f" {MAX_OF_A_USER} at most from an end user.",
     )
 
 
@@ -91,7 +94,7 @@ class BatchView(MoneyView):
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         raw = self.body(request)
-        mode, items = _envelope(raw)
+        mode, items = _envelope(raw, most=MAX_OF_A_USER if self.principal.is_user else MAX_BATCH)
         read = _read_items(items)
         for kind, fields, _ in read:
             check_backdating(self.principal, fields)
@@ -117,7 +120,7 @@ class BatchView(MoneyView):
         return move_command(kind, fields, asked | own)
 
 
-def _envelope(raw: Any) -> tuple[str, list[Any]]:
+def _envelope(raw: Any, *, most: int) -> tuple[str, list[Any]]:
     """
     Return a batch's mode and items. The items are looked at one by one, each by its own shape.
 
@@ -130,8 +133,8 @@ def _envelope(raw: Any) -> tuple[str, list[Any]]:
     mode, items = raw.get("mode"), raw.get("payments")
     if mode not in ("independent", "atomic"):
         raise invalid("/mode", "invalid", "One of: independent, atomic.")
-    if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH:
-        raise invalid("/payments", "invalid", f"A batch is a list of 1 to {MAX_BATCH} payments.")
+    if not isinstance(items, list) or not 1 <= len(items) <= most:
+        raise invalid("/payments", "invalid", f"A batch is a list of 1 to {most} payments.")
     return str(mode), items
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -19,6 +16,7 @@ from payments.grouping import submit
 from payments.state import Outcome
 from walletplatform.api.fields import StrictSerializer, validated
 from walletplatform.api.idempotency import fingerprint, idempotency_key
+from walletplatform.api.places import Places
 from walletplatform.api.problems import Problem
 from walletplatform.api.query import flag_parameter
 from walletplatform.api.responses import stored_response
@@ -40,23 +38,7 @@ ACT_PROBLEMS = [*KEYS, "not_found", "invalid_state", "lock_timeout", "outcome_un
 
 
 # What does not go through the queue leaves the flusher and its side lanes their connections.
-_PLACES = BoundedSemaphore(max(settings.MONEY_POOL_SIZE - 4, 1))
-_PATIENCE_SECONDS = 2
-
-
-@contextmanager
-def _beside_the_group() -> Iterator[None]:
-    """
-    Take one of the few places beside the queue.
-
-    :raises Problem: ``overloaded`` where none becomes free in two seconds
-    """
-    if not _PLACES.acquire(timeout=_PATIENCE_SECONDS):
-        raise Problem("overloaded", "Too many batches and dry runs at once. Nothing was executed.")
-    try:
-        yield
-    finally:
-        _PLACES.release()
+BESIDE_THE_GROUP = Places(max(settings.MONEY_POOL_SIZE - 4, 1), patience=2.0)
 
 
 class MoneyView(ApiView):
@@ -79,7 +61,7 @@ class MoneyView(ApiView):
         """Execute one command and answer its outcome."""
         dry_run = self.is_dry_run(request)
         if dry_run:
-            with _beside_the_group():
+            with BESIDE_THE_GROUP.place(self.principal.id):
                 outcome = execute([command], dry_run=True)[0]
         else:
             outcome = submit(command)
@@ -88,7 +70,7 @@ class MoneyView(ApiView):
     def run_bundle(self, request: HttpRequest, bundle: Bundle, *, kinds: list[str]) -> HttpResponse:
         """Execute a bundle and answer its outcome; ``kinds`` are those of its commands."""
         dry_run = self.is_dry_run(request)
-        with _beside_the_group():
+        with BESIDE_THE_GROUP.place(self.principal.id):
             whole, each = execute_bundle(bundle, dry_run=dry_run)
         return self._answer(whole, list(zip(kinds, each, strict=False)) or [(kinds[0], whole)], dry_run=dry_run)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -211,6 +214,42 @@ def test_processes_share_a_rate(monkeypatch):
     one, other = limits.RateLimit("shared" + caller, 20), limits.RateLimit("shared" + caller, 20)
 
     assert spent(one, caller, 12) + spent(other, caller, 12) >= 2
+
+
+def test_who_has_used_up_a_second_asks_redis_no_more_in_it(monkeypatch):
+    monkeypatch.setattr(limits, "time", lambda: 3_000_000.5)
+    limit, caller = limits.RateLimit("spent" + uuid4().hex, 20), uuid4().hex
+    spent(limit, caller, 20)
+    before = called("limits", "answered")
+
+    assert spent(limit, caller, 200) == 200
+    assert called("limits", "answered") <= before + 1
+
+
+def test_one_callers_round_trip_holds_up_no_others(settings):
+    """This Redis answers only when two of them ask at once; one after the other, the first would have no answer."""
+    both = threading.Barrier(2, timeout=1)
+
+    def answer(connection):
+        with connection:
+            while asked := connection.recv(4096):
+                if b"INCRBY" in asked:
+                    both.wait()
+                connection.sendall(b":1\r\n:1\r\n" if b"INCRBY" in asked else b"+OK\r\n" * asked.count(b"CLIENT"))
+
+    def serve():
+        for _ in range(2):
+            threading.Thread(target=answer, args=[listener.accept()[0]], daemon=True).start()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    settings.REDIS_URL = f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2"
+    threading.Thread(target=serve, daemon=True).start()
+    limit, failed = limits.RateLimit("together", 20), called("limits", "failed")
+
+    with listener, ThreadPoolExecutor(2) as pool:
+        list(pool.map(limit.take, ["ann", "bob"]))
+
+    assert called("limits", "failed") == failed
 
 
 def test_too_many_requests_are_told_when_to_come_back(monkeypatch, shop):

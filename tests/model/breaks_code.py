@@ -7,6 +7,7 @@ from tests.model.breaks import Break, Patch, take
 PAYMENTS = "tests/payments"
 ACTING, MOVING, EFFECTS = "payments/acting.py", "payments/moving.py", "payments/effects.py"
 DECIDING, BUNDLES, GROUPING = "payments/deciding.py", "payments/bundles.py", "payments/grouping.py"
+LANES, TIMING = "payments/lanes.py", "payments/timing.py"
 ENGINE, KEYS, ACCOUNTS = "payments/engine.py", "ledger/idempotency.py", "ledger/accounts.py"
 LOCKS, HOLDS, REFUNDS = "tests/model/test_locks.py", f"{PAYMENTS}/test_holds.py", f"{PAYMENTS}/test_refunds.py"
 IDEMPOTENCY, BATCH = f"{PAYMENTS}/test_idempotency.py", f"{PAYMENTS}/test_batch.py"
@@ -36,8 +37,8 @@ IN_LOCKS = [
               "            locked = connection"),
         Patch(ENGINE, "                acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))\n"),
     )),
-    take("clock of the accounts", "bookings follow the clock only, also backwards", LOCKS, ENGINE,
-         "now = max([now, *(account.booked_at for account in accounts.values() if account.booked_at)])", "now = now"),
+    take("clock of the accounts", "bookings follow the clock only, also backwards", LOCKS, TIMING,
+         "return max([clock, *(account.booked_at for account in accounts if account.booked_at)])", "return clock"),
     take("retries", "a deadlock or serialization failure is not tried again", CONCURRENCY + "::" + AGAIN, ENGINE,
          "TRIES = 3", "TRIES = 1"),
     take("durable answers", "COMMIT is answered before it is on disk", (STORMS, "-k", "postgresql_killed"), ENGINE,
@@ -153,14 +154,14 @@ IN_BATCHES = [
          'fingerprint("POST", SINGLE[kind][0], alone)', 'fingerprint("POST", "/batch", alone)'),
     take("queue bound", "the queue grows without end", GROUPS, GROUPING,
          "if len(self.waiting) >= self.capacity:", "if False:"),
-    take("deadline", "what nobody waits for any more is executed", GROUPS, GROUPING,
-         "if waiter.begun or monotonic() >= waiter.until:", "if False:"),
-    take("isolation of a failing payment", "an error of one payment is an error of its whole batch", GROUPS, GROUPING,
-         "            self._aside(batch, type(error).__name__)\n",
-         "            for waiter in batch:\n                waiter.fail(error)\n"),
+    take("deadline", "what nobody waits for any more is executed", GROUPS, "payments/waiting.py",
+         "if self.gone or monotonic() >= self.until:", "if False:"),
+    take("isolation of a failing payment", "an error of one payment is an error of its whole batch", GROUPS, LANES,
+         "        _part(batch, alone, error, type(error).__name__)\n",
+         "        for waiter in batch:\n            waiter.fail(error)\n"),
     take("isolation of a locked wallet", "who shares a batch with a locked wallet is refused", GROUPS, GROUPING,
-         "                self._without_locked(batch, problem.code)\n",
-         "                for waiter in batch:\n                    waiter.fail(problem)\n"),
+         "            batch = self._without_locked(batch, busy.code)\n",
+         "            for waiter in batch:\n                waiter.fail(busy)\n            return\n"),
 ]  # fmt: skip
 
 IN_READING = [

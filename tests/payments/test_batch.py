@@ -1,11 +1,15 @@
 """Many payments in one request: each on its own, or all or none; in order, once for their keys."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from tests.actors import actor
+from tests.ledger.test_database_rules import connect
 from tests.money import snapshot, value
 
 
@@ -232,3 +236,49 @@ def test_5000_payments_fit_and_a_larger_body_does_not(shop, ann, bob):
     assert statuses(batch(shop, "independent", few)) == [201] * 5000
     assert shop.balance(bob) == "50.00"
     assert shop.post("/payments/batch", json.dumps({"mode": "atomic"}) + " " * 2 * 1024 * 1024).status_code == 413
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_an_end_users_batch_has_100_payments_at_most(mallory, shop, bob, query):
+    own = shop.wallet(owner=mallory.id, holding="5.00")
+    many = [item(own, bob, "0.01") for _ in range(101)]
+    before = snapshot()
+
+    refused = mallory.post(f"/payments/batch{query}", {"mode": "atomic", "payments": many})
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/payments")
+    assert snapshot() == before
+    assert mallory.post(f"/payments/batch{query}", {"mode": "atomic", "payments": many[:100]}).status_code == 200
+
+
+def test_the_size_of_an_end_users_batch_is_documented(shop):
+    schema = shop.http.get("/api/v1/schema").json()
+
+    assert "100" in schema["components"]["schemas"]["BatchRequest"]["properties"]["payments"]["description"]
+
+
+def test_batches_beyond_the_few_that_may_wait_are_refused_at_once_and_another_callers_goes_on(shop, ann, bob):
+    """Somebody holds the wallet that one caller's batches want; another's want others."""
+    other, cleo, dan = actor("client"), shop.wallet(holding="5.00"), shop.wallet()
+
+    def timed(caller, sender, receiver):
+        try:
+            began = time.monotonic()
+            answer = batch(caller, "atomic", [item(sender, receiver, "0.01")])
+            return answer.status_code, answer.json().get("code"), time.monotonic() - began
+        finally:
+            connection.close()
+
+    with connect("owner") as rival, ThreadPoolExecutor(32) as pool:
+        rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (ann,))
+        crowd = [pool.submit(timed, shop, ann, bob) for _ in range(24)]
+        time.sleep(0.5)
+        paid = [timed(other, cleo, dan) for _ in range(3)]
+        crowded = [one.result(30) for one in crowd]
+        rival.rollback()
+
+    assert [status for status, _, _ in paid] == [200] * 3
+    assert max(seconds for _, _, seconds in paid) < 1
+    refused = [seconds for _, code, seconds in crowded if code == "overloaded"]
+    assert len(refused) >= 20
+    assert sorted(refused)[19] < 1

@@ -1,8 +1,12 @@
 """Many at once: no deadlock surfaces, nothing is overspent, sums are exact."""
 
+import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -10,9 +14,12 @@ from django.db import connection
 from psycopg.errors import DeadlockDetected
 
 from ledger.database import close_money_pool
+from payments.commands import Capture, Expire, Move
+from payments.engine import execute
 from tests.conftest import admin_url
 from tests.ledger.test_database_rules import connect
 from tests.money import rows, value
+from tests.payments.holds import authorize
 
 
 def at_once(work, items, *, threads=32):
@@ -207,3 +214,55 @@ def test_a_serialization_failure_runs_the_payment_again_three_times_in_all(shop,
     assert shop.balance(bob) == ("1.00" if status == 201 else "0.00")
     assert shop.pay(ann, bob, "1.00", key=key).status_code == 201
     assert shop.balance(bob) == "1.00"
+
+
+@pytest.fixture
+def early(shop, rare_asset):
+    """A wallet that was booked an hour ahead, before the clock was set back; and its other side."""
+    ahead, side = shop.wallet(rare_asset), shop.wallet(rare_asset)
+    with connect("owner") as owner:
+        owner.execute("UPDATE ledger_clock SET shift = '1 hour'")
+        owner.commit()
+        try:
+            shop.post("/topups", {"wallet_id": ahead, "amount": "5.00"})
+        finally:
+            owner.execute("UPDATE ledger_clock SET shift = '0'")
+            owner.commit()
+    return ahead, side
+
+
+def of(shop, command, **fields):
+    return command(
+        principal=shop.principal, key=uuid4().hex, fingerprint=b"x" * 32, request_id="test", traceparent="", **fields
+    )
+
+
+def test_a_wallet_ahead_of_the_clock_takes_nobody_else_of_its_batch_along(shop, early):
+    ann, bob = shop.wallet(holding="9.00"), shop.wallet()
+    captured, kept = (authorize(shop, ann, bob, "1.00", expires_in=600) for _ in range(2))
+    ahead, side = early
+
+    def transfer(sender, receiver):
+        sides = {"sender_id": UUID(sender), "receiver_id": UUID(receiver)}
+        return of(shop, Move, kind="transfer", amount=Decimal(1), description="", metadata={}, **sides)
+
+    outcomes = execute(
+        [
+            transfer(ahead, side),
+            of(shop, Capture, payment_id=UUID(captured)),
+            of(shop, Expire, payment_id=UUID(kept), keeps_key=False),
+            transfer(ann, bob),
+            transfer(side, ahead),
+        ]
+    )
+
+    assert [outcome.code for outcome in outcomes] == ["settled", "settled", "expired", "settled", "settled"]
+    assert value("SELECT status FROM payments WHERE id = %s", kept) == "AUTHORIZED"
+    times = [json.loads(outcomes[place].body)["created_at"] for place in (0, 1, 3, 4)]
+    hour_ahead = [moment > (datetime.now(UTC) + timedelta(minutes=30)).isoformat() for moment in times]
+    assert hour_ahead == [True, False, False, True]
+    for wallet in (ahead, side, ann, bob):
+        booked = [entry["booked_at"] for entry in shop.get(f"/wallets/{wallet}/entries").json()["data"]]
+        assert booked == sorted(booked, reverse=True)
+    ids = [json.loads(outcomes[place].body)["id"] for place in (1, 3, 0, 4)]
+    assert ids == sorted(ids)

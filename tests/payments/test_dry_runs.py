@@ -1,11 +1,17 @@
 """A dry run gives the true answer and has no effect; the past is the caller's to tell only with its scope."""
 
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
+from ledger.idempotency import CLAIM_KEYS
 from tests.actors import actor
+from tests.ledger.test_database_rules import connect
 from tests.money import rows, snapshot
 from tests.payments.holds import authorize
 
@@ -61,6 +67,45 @@ def test_a_dry_run_answers_what_is_then_done_and_does_nothing(shop, ann, bob):
 
         assert (dry.status_code, same(dry.json())) == (done.status_code, same(done.json())), path
         assert "Dry-Run" not in done
+
+
+def test_a_dry_run_holds_up_nobody_and_is_held_up_by_nobody(shop, ann, bob):
+    """Somebody else holds the wallets and the key, as firmly as can be, and the dry runs are answered."""
+    key = uuid4().hex
+    with connect("owner") as rival:
+        asked = requests_of(shop, ann, bob)
+        rival.execute("SELECT FROM accounts WHERE id = ANY(%s::uuid[]) FOR UPDATE", ([ann, bob],))
+        rival.execute(CLAIM_KEYS, ([key], [shop.id]))
+        answers = [shop.post(path + "?dry_run=true", body, key=key) for path, body in asked]
+        rival.rollback()
+
+    assert {answer.status_code for answer in answers} == {200, 201, 404, 409, 422}
+
+
+def test_a_dry_run_sees_one_moment(shop, ann, bob):
+    """Money goes to and fro meanwhile, and its answer is right for the whole of it, at any moment."""
+    pair = [
+        {"idempotency_key": uuid4().hex, "sender_wallet_id": sender, "receiver_wallet_id": receiver, "amount": "100.00"}
+        for sender, receiver in ((ann, bob), (bob, ann))
+    ]
+    ended = threading.Event()
+
+    def to_and_fro():
+        try:
+            for sender, receiver in itertools.cycle(((ann, bob), (bob, ann))):
+                if ended.is_set():
+                    return
+                assert shop.pay(sender, receiver, "100.00").status_code == 201
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(to_and_fro)
+        for _ in range(40):
+            dry = shop.post("/payments/batch?dry_run=true", {"mode": "independent", "payments": pair}, key=None)
+            assert [one["status"] for one in dry.json()["results"]] in ([201, 201], [422, 201])
+        ended.set()
+        moving.result(30)
 
 
 def test_a_dry_run_leaves_its_key_free(shop, ann, bob):

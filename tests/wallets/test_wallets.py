@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection, connections
 
+from tests.actors import actor
 from tests.money import rows, snapshot
+from wallets import statements
 
 
 def test_a_wallet_is_opened_with_what_was_asked_for(shop, ann):
@@ -241,6 +243,46 @@ def test_a_statement_as_csv_says_the_same_as_json(shop, history):
     assert (lines[0]["kind"], lines[0]["balance_after"]) == ("opening", statement["opening_balance"])
     assert (lines[-1]["kind"], lines[-1]["balance_after"]) == ("closing", statement["closing_balance"])
     assert [line["transaction_id"] for line in lines[1:-1]] == [e["transaction_id"] for e in statement["entries"]]
+
+
+def test_files_that_nobody_reads_on_are_few_and_leave_room_for_other_callers(shop, history):
+    wallet, other = history[0], actor("client")
+    asked = f"/wallets/{wallet}/statement?format=csv"
+    unread = [shop.get(asked), shop.get(asked)]
+
+    refused = shop.get(asked)
+    unread += [other.get(asked), other.get(asked)]
+    full = actor("client").get(asked)
+
+    assert [answer.status_code for answer in unread] == [200] * 4
+    assert [(one.status_code, one.json()["code"]) for one in (refused, full)] == [(503, "overloaded")] * 2
+    assert shop.get(asked.replace("csv", "json")).status_code == 200
+    unread[0].close()
+    b"".join(unread[1].streaming_content)
+    assert [b"closing" in b"".join(shop.get(asked).streaming_content) for _ in range(5)] == [True] * 5
+    for answer in unread:
+        answer.close()
+
+
+@pytest.mark.parametrize("by", ["booked", "effective"])
+def test_a_file_that_nobody_reads_on_keeps_no_connection(shop, history, by):
+    wallet, moments = history
+    answer = shop.get(f"/wallets/{wallet}/statement?format=csv&by={by}&from={moments[0]}")
+    lines = iter(answer.streaming_content)
+    for _ in range(3):
+        next(lines)
+
+    assert connection.connection is None
+    assert b"".join(lines).endswith(b"\r\n")
+
+
+def test_a_file_that_is_read_too_slowly_ends_and_says_so(monkeypatch, shop, history):
+    monkeypatch.setattr(statements, "CSV_SECONDS", -1.0)
+
+    answer = shop.get(f"/wallets/{history[0]}/statement?format=csv")
+
+    last = b"".join(answer.streaming_content).decode().splitlines()[-1]
+    assert last == ",,,,incomplete,,,"
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,18 @@ from walletplatform.cache.redis import ask
 PORTIONS = 10
 # Forget callers of long ago when there are more than this.
 KNOWN = 10_000
+# Callers share so many locks: one's round trip holds up few others.
+LOCKS = 64
+_NONE_LEFT = -1
 
 
 class RateLimit:
-    """``rate`` requests a second for each caller of ``name``."""
+    """
+    ``rate`` requests a second for each caller of ``name``.
+
+    ``left`` is by caller the second, and how many of its portion remain; none are left to lease where it
+    is ``_NONE_LEFT``, so that whoever is beyond its rate asks Redis no more.
+    """
 
     def __init__(self, name: str, rate: int) -> None:
         self.name = name
@@ -29,7 +37,8 @@ class RateLimit:
         self.portion = max(1, rate // PORTIONS)
         self.left: dict[str, tuple[int, int]] = {}
         self.alone: dict[str, int] = {}
-        self.lock = threading.Lock()
+        self.locks = [threading.Lock() for _ in range(LOCKS)]
+        self.alone_lock = threading.Lock()
 
     def take(self, caller: str) -> None:
         """
@@ -38,15 +47,15 @@ class RateLimit:
         :raises Problem: ``rate_limited``
         """
         second = int(time())
-        # One at a time, the lease included: many who ask at once would each lease a portion.
-        with self.lock:
+        # A caller's requests one at a time, the lease included: many who ask at once would each lease a portion.
+        with self.locks[hash(caller) % LOCKS]:
             of, left = self.left.get(caller, (second, 0))
             if of != second or not left:
-                left = self._lease(caller, second)
+                left = self._lease(caller, second) or _NONE_LEFT
             if len(self.left) >= KNOWN:
                 self.left.clear()
-            self.left[caller] = (second, max(0, left - 1))
-        if not left:
+            self.left[caller] = (second, max(_NONE_LEFT, left - 1))
+        if left == _NONE_LEFT:
             raise Problem("rate_limited", "Too many requests: wait a moment.", headers=self._headers())
 
     def _lease(self, caller: str, second: int) -> int:
@@ -66,10 +75,11 @@ class RateLimit:
 
     def _alone(self, name: str, second: int) -> int:
         """Count by this process alone."""
-        if self.alone.get("second") != second:
-            self.alone = {"second": second}
-        self.alone[name] = self.alone.get(name, 0) + self.portion
-        return self.alone[name]
+        with self.alone_lock:
+            if self.alone.get("second") != second:
+                self.alone = {"second": second}
+            self.alone[name] = self.alone.get(name, 0) + self.portion
+            return self.alone[name]
 
     def _headers(self) -> dict[str, str]:
         # draft-ietf-httpapi-ratelimit-headers: the policy's quota and window, what remains and until when.

@@ -1,12 +1,13 @@
 """
 ``/healthz/live`` and ``/healthz/ready``.
 
-Ready means: the database answers, is migrated and is safe to serve from. Redis is reported and never
-decides: no right answer needs it.
+Ready means: the database answers, is migrated and is safe to serve from, and nothing that an app knows of
+stands in the way. Redis is reported and never decides: no right answer needs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import Error, connection
@@ -20,6 +21,8 @@ from walletplatform.api.problems import Problem
 from walletplatform.api.responses import json_response, problem_response
 from walletplatform.safety import unsafe_settings
 
+# What apps know of, by name: each says what stands in the way, or nothing.
+OBSTACLES: dict[str, Callable[[], str]] = {}
 _migrated = False
 
 
@@ -33,6 +36,9 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """The process can do its work: 200, or 503 with what is missing."""
     checks: dict[str, Any] = {"redis": _redis()}
+    if stuck := {name: found for name, obstacle in OBSTACLES.items() if (found := obstacle())}:
+        # Without a question to the database: this one would wait as those do.
+        return problem_response(Problem("unavailable", "Not ready to serve.", checks=checks | stuck))
     try:
         checks["database"] = "migrations are missing" if _migrations_missing() else "ok"
         unsafe = unsafe_settings(connection)

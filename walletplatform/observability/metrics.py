@@ -33,6 +33,7 @@ _PHASES = Histogram("wallet_money_seconds", "The money path by phase.", ["phase"
 GROUP_QUEUED = Histogram("wallet_group_queue_seconds", "Waiting for a batch to begin.", buckets=_SECONDS)
 GROUP_WAITING = Gauge("wallet_group_waiting", "Payments left waiting as a batch begins.", multiprocess_mode="livesum")
 GROUP_ASIDE = Counter("wallet_group_aside", "Payments taken out of their batch, to go alone.", ["reason"])
+GIVEN_UP = Counter("wallet_money_given_up", "Money-path connections shut because the database did not answer.")
 REDIS = Counter("wallet_redis_calls", "Calls of Redis by use: answered, failed, skipped.", ["use", "result"])
 REDIS_OPEN = Gauge("wallet_redis_breaker_open", "Processes that leave Redis alone.", multiprocess_mode="livesum")
 REPLAYS = Counter("wallet_replays", "Repeated requests answered from Redis.")

@@ -17,6 +17,7 @@ from ledger.models import Entry
 from ledger.money import to_text
 from ledger.representation import represent_entry, represent_transaction
 from walletplatform.api.pagination import Page, page_of
+from walletplatform.api.places import Places
 from walletplatform.api.problems import Problem, invalid
 from walletplatform.api.query import choice_parameter, time_parameter
 from walletplatform.api.responses import json_response
@@ -124,14 +125,15 @@ class WalletStatementView(ApiView):
     @operation(
         "Get a wallet's statement",
         answer=StatementAnswer,
-        problems=["not_found", "lock_timeout"],
+        problems=["not_found", "lock_timeout", "overloaded"],
         parameters=[
             OpenApiParameter("from", OpenApiTypes.DATETIME, description="RFC 3339, inclusive; the wallet's beginning."),
             OpenApiParameter("to", OpenApiTypes.DATETIME, description="RFC 3339, exclusive; now."),
             OpenApiParameter("format", str, enum=["json", "csv"]),
             BY,
         ],
-        description="Opening balance, entries and closing balance; opening plus entries is closing.",
+        description="Opening balance, entries and closing balance; opening plus entries is closing. "
+        "A file without its closing line is incomplete: few may be read at once, and none for longer than two minutes.",
     )
     def get(self, request: HttpRequest, wallet_id: UUID) -> HttpResponseBase:
         since, until = time_parameter(request.GET, "from"), time_parameter(request.GET, "to")
@@ -147,7 +149,7 @@ class WalletStatementView(ApiView):
         effective = effective_span(covered, since=since, until=until) if by == "effective" else None
         statement = Statement(wallet, covered, effective)
         if wanted == "csv":
-            return _download(statement.as_csv(), f"statement-{wallet.pk}.csv")
+            return _download(Download(statement.as_csv(), self.principal.id), f"statement-{wallet.pk}.csv")
         if statement.most_entries > MAX_JSON_ENTRIES:
             detail = f"More than {MAX_JSON_ENTRIES} entries: narrow from and to, or take format=csv."
             raise invalid("/from", "too_many_entries", detail)
@@ -190,7 +192,36 @@ def _entries(wallet_id: UUID, page: Page) -> Any:
     return entries.filter(seq__lt=int(page.after)) if page.after is not None else entries
 
 
-def _download(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+class Download:
+    """A file on its way, in one of few places: each keeps a web thread until it is read, or given up."""
+
+    places = Places(4)
+
+    def __init__(self, lines: Iterator[str], caller: UUID) -> None:
+        self.lines = lines
+        self.caller = caller
+        self.closed = True
+        self.places.take(caller)
+        self.closed = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self.lines)
+
+    def close(self) -> None:
+        """Whoever serves it calls this at the end, however it ends."""
+        if not self.closed:
+            self.closed = True
+            self.places.give_back(self.caller)
+
+    def __del__(self) -> None:
+        # Where an answer is lost before it is served, nobody closes it.
+        self.close()
+
+
+def _download(lines: Download, name: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         lines,
         content_type="text/csv; charset=utf-8",
