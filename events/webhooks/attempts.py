@@ -28,7 +28,7 @@ LONGEST_WISH = timedelta(hours=24)
 CLAIM_SECONDS = 45
 PLACES = 8
 # Under way at a time: of proven endpoints, of the others, and how many of the others begin at once.
-MOST, MOST_UNPROVEN, UNPROVEN_AT_ONCE = 4000, 1000, 20
+MOST, MOST_UNPROVEN, UNPROVEN_AT_ONCE = 4000, 1000, 100
 SPARED_AFTER = 3
 SPARED_SECONDS = 5.0
 LONGEST_SPARED = 600.0

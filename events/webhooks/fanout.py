@@ -70,6 +70,8 @@ def fan_out_to_proven(events: Sequence[Event]) -> None:
 
 def _make(statement: str, events: Sequence[Event]) -> None:
     with connection.cursor() as cursor:
+        # What a crash takes back is made again: the consumer's cursor goes back with it.
+        cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(statement, [LIFETIME.total_seconds(), [event.position for event in events]])
 
 

@@ -16,6 +16,8 @@ from tests.events.receivers import Receiver
 from tests.model.history_platform import Arena, arena
 
 SICK = 1_000
+# What else the machine does meanwhile, it does to both.
+TURNS = 4
 PAYMENTS_A_SECOND = 4
 # Connected to by its number, this machine's own: an address that no webhook may reach, on which somebody listens.
 INSIDE = "0.0.0.0"  # noqa: S104
@@ -30,13 +32,18 @@ def prove(count: int, seed: int, progress: Progress) -> list[str]:
 
 
 def run(started: Arena, count: int, progress: Progress) -> list[str]:
-    """Pay ``count`` times without the sick and as often beside them; compare how long the healthy one waits."""
+    """Pay ``count`` times without the sick and as often beside them, in turns; compare the healthy one's waits."""
     healthy, canary = Receiver(), Receiver()
     endpoint = started.post("/webhook-endpoints", {"url": healthy.url("/200"), "types": ["payment.settled"]})["id"]
     with _processes(started), _sick_server(canary) as port:
-        alone = _pay(started, healthy, count, lambda done: progress(done // 2))
         _add_sick(started, endpoint, port, canary.server.server_port)
-        beside = _pay(started, healthy, count, lambda done: progress((count + done) // 2))
+        alone: list[float] = []
+        beside: list[float] = []
+        for turn in range(TURNS):
+            for place, (waits, sick) in enumerate(((alone, False), (beside, True))):
+                _switch_sick(started, endpoint, enabled=sick)
+                done = (2 * turn + place) * count // TURNS // 2
+                waits += _pay(started, healthy, count // TURNS, lambda more, done=done: progress(done + more // 2))
         tried = dict(started.rows("SELECT coalesce(status::text, error), count(*) FROM webhook_attempts GROUP BY 1"))
     faults = [f"the canary was reached {len(canary.got)} times"] if canary.got else []
     growth = _p99(beside) / _p99(alone)
@@ -51,6 +58,11 @@ def run(started: Arena, count: int, progress: Progress) -> list[str]:
     healthy.close()
     canary.close()
     return faults
+
+
+def _switch_sick(started: Arena, healthy: str, *, enabled: bool) -> None:
+    with started.session() as session:
+        session.execute("UPDATE webhook_endpoints SET enabled = %s WHERE id <> %s", (enabled, healthy))
 
 
 def _pay(started: Arena, healthy: Receiver, count: int, progress: Progress) -> list[float]:
