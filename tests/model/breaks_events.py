@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tests.model.breaks import Break, take
 
-RABBIT, HOOKS = "tests/events/test_rabbitmq.py", "tests/events/test_webhooks.py"
+RABBIT, HOOKS = (
+    "tests/events/test_rabbitmq.py",
+    ("tests/events/test_webhooks.py", "tests/events/test_webhook_endpoints.py"),
+)
 ADDRESSES = "tests/events/test_webhook_addresses.py"
 LOG, CONSUMING, KAFKA = "tests/events/test_log.py", "tests/events/test_consuming.py", "tests/events/test_kafka.py"
 

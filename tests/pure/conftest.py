@@ -8,3 +8,12 @@ from django.apps import apps
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "walletplatform.settings")
 if not apps.ready:
     django.setup()
+
+import pytest
+
+from tests.pure.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

@@ -8,12 +8,7 @@ import pytest
 from ledger.idempotency import StoredOutcome
 from payments.bundles import Batch, Bundle, decide_bundle
 from payments.commands import Capture, Void
-from tests.pure.world import ANN, BOB, CLEO, CLIENT, NOW, World, act, body, hold, id_of, move
-
-
-@pytest.fixture
-def world():
-    return World()
+from tests.pure.world import ANN, BOB, CLEO, CLIENT, NOW, act, body, hold, id_of, move
 
 
 def bundle(commands, *, atomic, after=None, kind=Batch, status=200, key="whole", **more):

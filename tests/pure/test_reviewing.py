@@ -5,17 +5,7 @@ from datetime import timedelta
 import pytest
 
 from payments.commands import Capture, Review, Void
-from tests.pure.world import ANN, BOB, CLIENT, NOW, World, act, body, hold, id_of, move
-
-
-@pytest.fixture
-def world():
-    return World()
-
-
-def only(outcomes):
-    [outcome] = outcomes
-    return outcome
+from tests.pure.world import ANN, BOB, CLIENT, NOW, act, body, hold, id_of, move, only
 
 
 def review(payment, *, approve, **more):

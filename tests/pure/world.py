@@ -111,3 +111,32 @@ def body(outcome: Outcome) -> dict[str, Any]:
 
 def id_of(outcome: Outcome) -> UUID:
     return UUID(body(outcome)["id"])
+
+
+def only(outcomes: list[Outcome]) -> Outcome:
+    [outcome] = outcomes
+    return outcome
+
+
+def declined(world: World, command: asked.Command) -> tuple[dict[str, Any], str]:
+    before = {account.id: (account.balance, account.held, account.seq) for account in world.state.accounts.values()}
+    outcome = only(world.do(command))
+    assert {a.id: (a.balance, a.held, a.seq) for a in world.state.accounts.values()} == before
+    problem = body(outcome)
+    [row], [failure], [key] = world.plan.payments, world.plan.failures, world.plan.keys
+    assert (row[2], str(row[0]), key[5]) == ("FAILED", problem["payment_id"], row[0])
+    assert (failure[0], failure[1], failure[3], failure[4]) == (row[0], problem["code"], problem["detail"], NOW)
+    assert (key[3], key[4]) == (outcome.status, outcome.body)
+    fact = world.plan.facts[-1]
+    assert (fact.type, fact.subject, fact.data["failure"]["code"]) == ("payment.failed", row[0], problem["code"])
+    assert fact.data["failure"] == {"code": failure[1], "category": failure[2], "detail": failure[3]}
+    assert row[15:] == (None, None)
+    assert (world.plan.journal.transactions, world.plan.changed) == ([], {})
+    return problem, failure[2]
+
+
+def refused(world: World, command: asked.Command, **members: str) -> dict[str, Any]:
+    problem, category = declined(world, command)
+    assert (problem["code"], problem["status"], category) == ("invalid_state", 409, "client")
+    assert {name: problem[name] for name in members} == members
+    return problem
