@@ -59,7 +59,7 @@ def _amount(type: str, payment: dict[str, Any]) -> int:
     if type in ("payment.settled", "payment.failed"):
         return _minor(payment["amount"])
     if type in ("payment.voided", "payment.expired"):
-        return _minor(payment["authorized_amount"])
+        return _minor(payment["authorized_amount"] or payment["amount"])
     return 0
 
 

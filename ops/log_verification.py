@@ -65,7 +65,7 @@ _PAYMENTS_STAND = Check(
     "what was last told of each payment is how it stands",
     # A reauthorization is told by the hold that it changes.
     f"""WITH latest AS (SELECT max(outbox_id) AS outbox_id FROM {_TOLD} AS o
-                         WHERE type LIKE 'payment.%' AND type <> 'payment.created' GROUP BY subject),
+                         WHERE type LIKE 'payment.%' GROUP BY subject),
              said AS MATERIALIZED (
                 SELECT o.subject, o.type, o.data::jsonb AS j FROM latest JOIN {_TOLD} AS o USING (outbox_id))
         SELECT p.id::text, p.status || ', last told by ' || coalesce(s.type || ' as ' || (s.j ->> 'status'), 'nothing')
@@ -98,7 +98,9 @@ _PAYMENTS_SAID = Check(
               FROM events WHERE type LIKE 'payment.%')
        SELECT s.position::text, s.type || ' says something else than payment ' || s.subject
          FROM said s
-         JOIN payments p ON p.id = s.subject LEFT JOIN transaction_failures f ON f.payment_id = p.id
+         JOIN payments p ON p.id = s.subject
+         LEFT JOIN transaction_failures f ON f.payment_id = p.id AND s.type = 'payment.failed'
+         LEFT JOIN transactions t ON t.id = p.id AND s.type = 'payment.settled'
          LEFT JOIN wallets a ON a.id = p.sender_id LEFT JOIN wallets b ON b.id = p.receiver_id
         WHERE (s.asset, s.wallet_ids, s.j ->> 'id', s.j ->> 'kind', s.j ->> 'asset',
                replace(s.j ->> 'amount', '.', '')::numeric, s.j ->> 'sender_wallet_id', s.j ->> 'receiver_wallet_id',
@@ -106,7 +108,7 @@ _PAYMENTS_SAID = Check(
               IS DISTINCT FROM
               (p.asset, array_remove(ARRAY[a.id, b.id], NULL), p.id::text, p.kind, p.asset,
                p.amount, a.id::text, b.id::text,
-               f.code, CASE WHEN s.type IN ('payment.settled', 'payment.failed') THEN p.created_at END)""",
+               f.code, coalesce(t.booked_at, f.created_at))""",
 )
 _WALLETS_SAID = Check(
     "E1",

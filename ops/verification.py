@@ -26,9 +26,11 @@ READ_MODEL_CHECKS = [
         "the figures are a recount of the payments",
         f"""WITH recount AS (
                 SELECT s.span, date_trunc(s.span, e.time, 'UTC') AS begins_at, p.kind, p.asset,
-                       substr(e.type, 9) AS outcome, coalesce(f.code, '') AS code, count(*) AS payments,
+                       substr(e.type, 9) AS outcome,
+                       CASE e.type WHEN 'payment.failed' THEN f.code ELSE '' END AS code, count(*) AS payments,
                        sum(CASE WHEN e.type IN ('payment.settled', 'payment.failed') THEN p.amount
-                                WHEN e.type IN ('payment.voided', 'payment.expired') THEN p.authorized_amount
+                                WHEN e.type IN ('payment.voided', 'payment.expired')
+                                THEN coalesce(p.authorized_amount, p.amount)
                                 ELSE 0 END) AS amount
                   FROM {_read_by("figures")} AS e
                   LEFT JOIN payments p ON p.id = e.subject LEFT JOIN transaction_failures f ON f.payment_id = p.id

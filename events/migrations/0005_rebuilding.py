@@ -10,9 +10,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='cursor',
-            name='rebuilding_to',
-            field=models.BigIntegerField(db_default=0),
+        # In words, so that its SQL can be had without a database.
+        migrations.RunSQL(
+            "ALTER TABLE event_cursors ADD COLUMN rebuilding_to bigint NOT NULL DEFAULT 0;",
+            "ALTER TABLE event_cursors DROP COLUMN rebuilding_to;",
+            state_operations=[
+                migrations.AddField('cursor', 'rebuilding_to', models.BigIntegerField(db_default=0)),
+            ],
         ),
     ]

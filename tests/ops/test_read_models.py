@@ -69,6 +69,20 @@ def story(shop, asset):
     return ann, bob
 
 
+@pytest.fixture
+def reviewed(shop, story, settings):
+    """Payments that were put aside, and then approved, denied, withdrawn, or left."""
+    settings.PAYMENT_POLICY = "tests.payments.policies.by_metadata"
+    for capture in (True, False):
+        approved, denied, withdrawn, _ = (
+            shop.pay(*story, "1.00", capture=capture, metadata={"policy": "review"}).json()["id"] for _ in range(4)
+        )
+        shop.post(f"/payments/{approved}/review", {"approve": True})
+        shop.post(f"/payments/{denied}/review", {"approve": False})
+        shop.post(f"/payments/{withdrawn}/void", {})
+    read_all()
+
+
 def figures(asset, span="day"):
     found = PaymentFigure.objects.filter(asset=asset, span=span).values_list(
         "kind", "outcome", "code", "payments", "amount"
@@ -215,6 +229,10 @@ def test_verify_events_finds_nothing_where_a_consumer_has_its_events_from_elsewh
         with atomic():
             consuming.deliver(CONSUMERS[name], log.read(after=0, limit=1000))
 
+    assert found() == []
+
+
+def test_verify_events_finds_nothing_where_payments_were_reviewed(reviewed):
     assert found() == []
 
 
