@@ -88,6 +88,14 @@ def bob(shop):
     return shop.wallet()
 
 
+def until(what, seconds=10):
+    """Wait until ``what`` comes true."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def pay(shop, sender, receiver, amount="1.00"):
     """Pay, and return the payment's id and its position in the log."""
     paid = UUID(shop.pay(sender, receiver, amount).json()["id"])
@@ -166,28 +174,29 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_only_its_own_payment(shop, 
 def test_an_event_that_nobody_tried_is_not_set_aside_for_another(shop, ann, bob, diary, monkeypatch):
     """Another process, with the cause mended, gets past the poison when this one has failed for the last time."""
     monkeypatch.setattr(consuming, "AT_ONCE", 1)
-    poison, _ = pay(shop, ann, bob)
+    poison, position = pay(shop, ann, bob)
     _, healthy = pay(shop, ann, bob)
     diary.hates = {poison}
-    tries = []
+    tries, passed = [], []
 
     def pass_it():
-        try:
-            consuming.consume(replace(diary.consumer, apply=lambda events: None))
-        finally:
-            connection.close()
+        with connect("owner") as session:
+            # Granted as the last try is rolled back; what follows it here looks at this table first, and waits.
+            session.execute("LOCK TABLE parked_events IN ACCESS EXCLUSIVE MODE")
+            session.execute("INSERT INTO processed_events VALUES (%s, %s)", (diary.consumer.name, position))
+            session.execute("UPDATE event_cursors SET position = %s WHERE name = %s", (position, diary.consumer.name))
 
     with ThreadPoolExecutor(1) as other:
 
         def apply(events):
             tries.append(events)
             if len(tries) == 1 + consuming.TRIES:
-                # It waits for the cursor until this try is rolled back.
-                other.submit(pass_it)
-                time.sleep(0.3)
+                passed.append(other.submit(pass_it))
+                until(lambda: rows("SELECT FROM pg_locks WHERE NOT granted"))
             diary.apply(events)
 
         consuming.consume(replace(diary.consumer, apply=apply))
+        [one.result() for one in passed]
     consume_all(diary.consumer)
 
     assert not ParkedEvent.objects.filter(consumer=diary.consumer.name).exists()
