@@ -7,6 +7,7 @@ from rest_framework import serializers
 from events.models import WebhookDelivery
 from events.types import TYPES
 from walletplatform.api.fields import FlagField, StrictSerializer, TextField, WholeNumberField
+from walletplatform.api.pagination import PageAnswer
 
 
 class _Types(serializers.ListField):
@@ -55,10 +56,8 @@ class EndpointWithSecretAnswer(EndpointAnswer):
     secret = TextField(help_text="whsec_ and base64; shown this once.")
 
 
-class EndpointPage(StrictSerializer):
+class EndpointPage(PageAnswer):
     data = EndpointAnswer(many=True)
-    has_more = FlagField()
-    next_cursor = TextField(allow_null=True)
 
 
 class DeliveryAnswer(StrictSerializer):
@@ -72,10 +71,8 @@ class DeliveryAnswer(StrictSerializer):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-class DeliveryPage(StrictSerializer):
+class DeliveryPage(PageAnswer):
     data = DeliveryAnswer(many=True)
-    has_more = FlagField()
-    next_cursor = TextField(allow_null=True)
 
 
 class AttemptAnswer(StrictSerializer):

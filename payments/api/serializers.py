@@ -16,7 +16,8 @@ from walletplatform.api.fields import (
     TimeField,
     WholeNumberField,
 )
-from wallets.api.serializers import PageAnswer, TransactionAnswer
+from walletplatform.api.pagination import PageAnswer
+from wallets.api.serializers import TransactionAnswer
 
 MAX_LIFETIME = 30 * 24 * 3600
 DEFAULT_LIFETIME = 7 * 24 * 3600

@@ -15,6 +15,7 @@ from typing import Any
 from django.core import signing
 from django.http import QueryDict
 
+from walletplatform.api.fields import StrictSerializer, TextField
 from walletplatform.api.problems import invalid
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
@@ -64,3 +65,8 @@ def page_of(query: QueryDict, *, principal: Any, path: str, filters: Mapping[str
         if bound != binding:
             raise invalid("/cursor", "invalid", "The cursor is not of this list with these filters.")
     return Page(limit=int(text), after=after, binding=binding)
+
+
+class PageAnswer(StrictSerializer):
+    has_more = FlagField()
+    next_cursor = TextField(allow_null=True)

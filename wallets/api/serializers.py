@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from walletplatform.api.fields import FlagField, IdField, MetadataField, StrictSerializer, TextField
+from walletplatform.api.pagination import PageAnswer
 from wallets.models import Wallet
 
 
@@ -34,11 +35,6 @@ class WalletAnswer(StrictSerializer):
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-
-
-class PageAnswer(StrictSerializer):
-    has_more = serializers.BooleanField()
-    next_cursor = TextField(allow_null=True)
 
 
 class WalletPage(PageAnswer):
