@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from ledger import clock
 from payments.commands import Expire
-from payments.engine import execute
+from payments.engine import TooMuch, execute
 from payments.models import Payment
 from walletplatform.api.problems import Problem
 from walletplatform.identity.principal import Principal
@@ -36,7 +36,7 @@ def _release(commands: list[Expire]) -> None:
     try:
         execute(commands)
     except Exception as error:
-        if isinstance(error, Problem) and error.code == "unavailable":
+        if isinstance(error, Problem) and error.code == "unavailable" and not isinstance(error, TooMuch):
             raise
         if len(commands) == 1:
             logger.warning("Hold %s is not released now: %s", commands[0].payment_id, error)

@@ -16,10 +16,11 @@ from psycopg.errors import DeadlockDetected
 from ledger.database import close_money_pool
 from payments.commands import Capture, Expire, Move
 from payments.engine import execute
+from payments.expiry import expire_holds
 from tests.conftest import admin_url
 from tests.ledger.test_database_rules import connect
 from tests.money import rows, value
-from tests.payments.holds import authorize
+from tests.payments.holds import authorize, status, wait_until_due
 
 
 def at_once(work, items, *, threads=32):
@@ -266,3 +267,24 @@ def test_a_wallet_ahead_of_the_clock_takes_nobody_else_of_its_batch_along(shop, 
         assert booked == sorted(booked, reverse=True)
     ids = [json.loads(outcomes[place].body)["id"] for place in (1, 3, 0, 4)]
     assert ids == sorted(ids)
+
+
+def test_a_hold_that_takes_the_database_too_much_holds_up_no_others_expiry(shop):
+    ann, bob = shop.wallet(holding="9.00"), shop.wallet()
+    greedy, due = (authorize(shop, ann, bob, "1.00", expires_in=1) for _ in range(2))
+    wait_until_due(due)
+    with connect("owner") as owner:
+        owner.execute(
+            "CREATE FUNCTION crave() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'no more' USING ERRCODE = '53200'; END $$;"
+            f"CREATE TRIGGER crave BEFORE UPDATE ON payments FOR EACH ROW WHEN (NEW.id = '{greedy}')"
+            " EXECUTE FUNCTION crave()"
+        )
+        owner.commit()
+        try:
+            list(expire_holds())
+        finally:
+            owner.execute("DROP TRIGGER crave ON payments; DROP FUNCTION crave()")
+            owner.commit()
+
+    assert [status(shop, hold) for hold in (greedy, due)] == ["AUTHORIZED", "EXPIRED"]
