@@ -15,7 +15,7 @@ from typing import Any
 from django.core import signing
 from django.http import QueryDict
 
-from walletplatform.api.fields import StrictSerializer, TextField
+from walletplatform.api.fields import FlagField, StrictSerializer, TextField
 from walletplatform.api.problems import invalid
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
