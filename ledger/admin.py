@@ -209,7 +209,8 @@ def postings_table(transaction_id: UUID) -> SafeString:
     if not rows:
         return SafeString("No postings: nothing moved.")
     return format_html(
-        '<table class="ops-postings"><thead><tr><th>Account</th><th>Debit</th><th>Credit</th>'
-        "<th>Balance after</th></tr></thead><tbody>{}</tbody></table>",
+        '<table class="ops-postings"><thead><tr><th>Account</th><th class="ops-figure">Debit</th>'
+        '<th class="ops-figure">Credit</th><th class="ops-figure">Balance after</th></tr></thead>'
+        "<tbody>{}</tbody></table>",
         rows,
     )

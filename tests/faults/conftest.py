@@ -135,7 +135,7 @@ def start_platform(folder: Path) -> Platform:
         found = services.start()
     finally:
         os.environ.update({name: value for name, value in given.items() if value is not None})
-    env = os.environ | found | {"DATA_DIR": str(folder)}
+    env = os.environ | found | {"DATA_DIR": str(folder), "PAYMENT_POLICY": "tests.payments.policies.by_metadata"}
     platform_under_test = Platform(services, env, _free_port(), None)  # type: ignore[arg-type]
     platform_under_test.manage("migrate", "-v0")
     platform_under_test.manage("create_asset", "EUR", "--name=Euro", "--kind=fiat", "--scale=2")

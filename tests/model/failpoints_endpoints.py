@@ -33,6 +33,9 @@ class Scene:
     def paid(self) -> str:
         return str(self.arena.post("/payments", self.sides)["id"])
 
+    def waiting(self, **more: Any) -> str:
+        return str(self.arena.post("/payments", self.sides | {"metadata": {"policy": "review"}} | more)["id"])
+
     def batch(self, mode: str) -> dict[str, Any]:
         items = [self.sides, self.sides | {"after": 0}, self.money | {"kind": "topup"}, self.money | {"kind": "spend"}]
         # One of them is declined, where that does not take the others with it.
@@ -54,6 +57,8 @@ ENDPOINTS: dict[str, Request] = {
     "reauthorize": lambda s: (f"/payments/{s.hold()}/reauthorize", {"amount": "12.00"}),
     "refund": lambda s: (f"/payments/{s.paid()}/refund", {"amount": "3.00"}),
     "reverse": lambda s: (f"/payments/{s.paid()}/reverse", {}),
+    "review": lambda s: (f"/payments/{s.waiting()}/review", {"approve": True}),
+    "review, held": lambda s: (f"/payments/{s.waiting(capture=False)}/review", {"approve": True}),
     "captures": lambda s: ("/payments/captures", {"payment_ids": [s.hold(), s.hold()]}),
     "voids": lambda s: ("/payments/voids", {"payment_ids": [s.hold(), s.hold()]}),
     "batch, independent": lambda s: ("/payments/batch", s.batch("independent")),

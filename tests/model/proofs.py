@@ -42,7 +42,7 @@ PROOFS = [
     Proof("duplicate_storm", "keys sent 16 times at once, one effect each", 10_000, 100, storms_duplicates.prove),
     Proof("expiry_against_capture", "holds captured as they expire: one of both", 10_000, 200, storms_expiry.prove),
     Proof("pairs_of_verbs", "every pair of verbs raced on one payment", 3_000, 100, storms_pairs.prove),
-    Proof("fail_points", "deaths: each fail point x each money endpoint, once", 96, 6, failpoints_proof.prove),
+    Proof("fail_points", "deaths: each fail point x each money endpoint, once", 108, 6, failpoints_proof.prove),
     Proof("postgres_kills", "SIGKILLs of PostgreSQL under load", 50, 3, storms_kills.prove),
     Proof("events", "payments told on every channel, all of it killed", 100_000, 2_000, storms_events.prove),
     Proof("sick_receivers", "payments told beside 1,000 webhooks that hang or fail", 400, 0, storms_receivers.prove),
