@@ -50,3 +50,9 @@ def findings_of(run: ReconciliationRun) -> tuple[list[Finding], bool]:
     """Return what a run was the first or the last to see, and whether there is more than is shown."""
     found = Finding.objects.filter(Q(run=run) | Q(last_run=run)).order_by("kind", "id")[: MOST_SHOWN + 1]
     return list(found[:MOST_SHOWN]), len(found) > MOST_SHOWN
+
+
+def represent_report(run: ReconciliationRun) -> dict[str, Any]:
+    """Return a run with its findings, as many as are shown."""
+    found, more = findings_of(run)
+    return represent(run) | {"findings": [represent_finding(one) for one in found], "more_findings": more}

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from ops.reconciliation.models import ReconciliationRun
-from ops.reconciliation.reporting import findings_of, represent, represent_finding
+from ops.reconciliation.reporting import findings_of, represent_report
 from ops.reconciliation.runs import ask, execute
 
 Kind, State = ReconciliationRun.Kind, ReconciliationRun.State
@@ -47,11 +47,10 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _tell(self, run: ReconciliationRun, *, as_json: bool) -> None:
-        found, more = findings_of(run)
         if as_json:
-            report = represent(run) | {"findings": [represent_finding(one) for one in found], "more_findings": more}
-            self.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+            self.stdout.write(orjson.dumps(represent_report(run), option=orjson.OPT_INDENT_2).decode())
             return
+        found, _ = findings_of(run)
         table = Table("finding", "about", "expected", "actual", title=f"{run.get_kind_display()} reconciliation")
         for one in found[:50]:
             sides = [orjson.dumps(one.evidence[side]).decode() for side in ("expected", "actual")]
