@@ -43,8 +43,9 @@ SETTLEMENT_DAY = Check(
         CROSS JOIN unnest(%(days)s::date[]) AS d (day)
         CROSS JOIN LATERAL (
               SELECT ledger_seq_at(a.id, d.day::timestamp AT TIME ZONE 'UTC' - interval '1 microsecond') AS before,
-                     ledger_seq_at(a.id, (d.day + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 microsecond') AS last
-              ) AS s
+                     CASE WHEN a.booked_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC' THEN a.seq
+                          ELSE ledger_seq_at(a.id, (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+                                                   - interval '1 microsecond') END AS last) AS s
          LEFT JOIN settlement_totals t ON t.day = d.day AND t.account_id = a.id
         CROSS JOIN LATERAL (
               SELECT EXISTS (SELECT FROM ledger_entries e JOIN events v ON v.subject = e.transaction_id
@@ -96,7 +97,9 @@ FIGURES = [
                        sum(CASE WHEN e.type IN ('payment.settled', 'payment.failed') THEN p.amount
                                 WHEN e.type IN ('payment.voided', 'payment.expired') THEN p.authorized_amount
                                 ELSE 0 END) AS amount
-                  FROM events e JOIN payments p ON p.id = e.subject
+                  FROM events e
+                 -- Looked up one by one: how few events a minute has, the planner does not know.
+                 CROSS JOIN LATERAL (SELECT * FROM payments p WHERE p.id = e.subject LIMIT 1) AS p
                   LEFT JOIN transaction_failures f ON f.payment_id = e.subject AND e.type = 'payment.failed'
                  WHERE e.position > %(after)s AND e.position <= %(read)s AND e.time >= %(begins)s::timestamptz
                  GROUP BY 1, 2, 3, 4, 5),

@@ -95,7 +95,9 @@ LOG_CHECKS = [
         "event",
         """SELECT e.position, jsonb_build_object('told', e.type, 'about', e.subject),
                   jsonb_build_object('payment', p.status, 'wallet', v.status)
-             FROM events e LEFT JOIN payments p ON p.id = e.subject LEFT JOIN wallets v ON v.id = e.subject
+             FROM events e
+             LEFT JOIN LATERAL (SELECT * FROM payments p WHERE p.id = e.subject LIMIT 1) AS p ON true
+             LEFT JOIN LATERAL (SELECT * FROM wallets v WHERE v.id = e.subject LIMIT 1) AS v ON true
             WHERE e.position > %(after)s AND e.position <= %(upto)s
               AND CASE e.type
                   WHEN 'payment.created' THEN p.id IS NOT NULL
