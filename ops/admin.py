@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+import ops.reconciliation_admin
 import ops.webhook_admin  # noqa: F401 (registers its pages)
 from events.envelope import envelope
 from events.lag import lag

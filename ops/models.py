@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 
+from ops.reconciliation.models import Finding, ReconciliationRun
+
+__all__ = ["Finding", "OpenHold", "PaymentFigure", "ReconciliationRun", "SettlementTotal"]
+
 
 class PaymentFigure(models.Model):
     """

@@ -44,6 +44,12 @@ GRANTS = {
     "payment_figures": ALL,
     "settlement_totals": ALL,
     "open_holds": ALL,
+    # reconciliation
+    "reconciliation_runs": (
+        "SELECT, INSERT,"
+        " UPDATE (state, from_position, to_position, checked, found, truncated, error, tries, finished_at)"
+    ),
+    "reconciliation_findings": "SELECT, INSERT, UPDATE (evidence, state, owner, note, last_run_id, last_seen)",
     # people and clients
     "identity_users": CHANGE,
     "identity_users_groups": ALL,

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -192,6 +193,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "payments.tasks.sweep_expired_holds",
         "schedule": timedelta(minutes=1),
     },
+    "reconcile what is new": {"task": "ops.tasks.reconcile_hourly", "schedule": crontab(minute=7)},
+    "reconcile everything": {"task": "ops.tasks.reconcile_nightly", "schedule": crontab(hour=2, minute=37)},
 }
 
 AUTH_USER_MODEL = "identity.User"
@@ -270,6 +273,13 @@ UNFOLD = {
                     {"title": "Set aside", "icon": "error", "link": _console("events_parkedevent")},
                     {"title": "Webhooks", "icon": "webhook", "link": _console("events_webhookendpoint")},
                     {"title": "Deliveries", "icon": "outgoing_mail", "link": _console("events_webhookdelivery")},
+                ],
+            },
+            {
+                "title": "Operations",
+                "items": [
+                    {"title": "Reconciliation", "icon": "balance", "link": _console("ops_reconciliationrun")},
+                    {"title": "Findings", "icon": "report", "link": _console("ops_finding")},
                 ],
             },
             {

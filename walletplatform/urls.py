@@ -14,6 +14,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("wallets.api.urls")),
     path("", include("payments.api.urls")),
     path("", include("events.api.urls")),
+    path("", include("ops.api.urls")),
     path("problems", ProblemsView.as_view()),
     path("problems/<str:code>", ProblemView.as_view()),
     path("schema", SchemaView.as_view(), name="schema"),

@@ -62,6 +62,8 @@ MATRIX = [
     ("GET", "webhook-deliveries", "webhooks:write", False),
     ("GET", "webhook-deliveries/{id}", "webhooks:write", False),
     ("POST", "webhook-deliveries/{id}/redeliver", "webhooks:write", False),
+    ("GET", "reconciliation/report", "ops:read", None),
+    ("POST", "reconciliation/runs", "ops:write", None),
     ("GET", "transactions", "payments:read", True),
     ("GET", "transactions/{id}", "payments:read", True),
     ("GET", "transactions/{id}/ledger", "payments:read", True),
