@@ -49,6 +49,8 @@ GRANTS = {
     "identity_users_groups": ALL,
     "identity_users_user_permissions": ALL,
     "identity_clients": CHANGE,
+    # control
+    "audit_entries": ADD,
     # Django
     "auth_group": ALL,
     "auth_group_permissions": ALL,

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "walletplatform",
     "walletplatform.identity",
+    "walletplatform.audit",
     "ledger",
     "wallets",
     "payments",
@@ -70,6 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "walletplatform.observability.request_id.RequestIdMiddleware",
     "walletplatform.observability.logs.RequestLogMiddleware",
+    "walletplatform.audit.origin.OriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
