@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from ops.approvals.models import Approval  # noqa: F401 (a model of this app)
+
 
 class PaymentFigure(models.Model):
     """

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.core.management import call_command
 
 from ledger.verification import verify
+from ops.approvals import executing
 from ops.verification import event_checks
 
 logger = logging.getLogger(__name__)
@@ -15,6 +16,13 @@ MOST_LOGGED = 20
 @shared_task
 def clear_expired_sessions() -> None:
     call_command("clearsessions")
+
+
+@shared_task
+def sweep_approvals() -> None:
+    """Carry out what was approved and cut short; end what nobody decided about in time."""
+    executing.sweep()
+    executing.expire()
 
 
 @shared_task

@@ -182,6 +182,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
+    "carry out and expire approvals": {"task": "ops.tasks.sweep_approvals", "schedule": timedelta(minutes=5)},
     "clear expired sessions": {
         "task": "ops.tasks.clear_expired_sessions",
         "schedule": timedelta(days=1),
