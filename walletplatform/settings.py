@@ -5,6 +5,7 @@ Differences between environments are values, not code. What the embedded set-up 
 ``DATA_DIR/env`` is read first; real environment variables win.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,10 @@ def _console(model: str) -> object:
     return reverse_lazy(f"admin:{model}_changelist")
 
 
+def _any_of(*permissions: str) -> Callable[[Any], bool]:
+    return lambda request: any(request.user.has_perm(permission) for permission in permissions)
+
+
 LOGGING = logging_settings()
 # A body of the API has 64 KiB at most; Django refuses to read beyond this anywhere.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
@@ -273,6 +278,23 @@ UNFOLD = {
                     {"title": "Set aside", "icon": "error", "link": _console("events_parkedevent")},
                     {"title": "Webhooks", "icon": "webhook", "link": _console("events_webhookendpoint")},
                     {"title": "Deliveries", "icon": "outgoing_mail", "link": _console("events_webhookdelivery")},
+                ],
+            },
+            {
+                "title": "Control",
+                "items": [
+                    {
+                        "title": "Approvals",
+                        "icon": "approval",
+                        "link": _console("ops_approval"),
+                        "permission": _any_of("ops.view_approval", "ops.propose_approval"),
+                    },
+                    {
+                        "title": "Audit trail",
+                        "icon": "policy",
+                        "link": _console("audit_auditentry"),
+                        "permission": _any_of("audit.view_auditentry"),
+                    },
                 ],
             },
             {
