@@ -26,7 +26,6 @@ from wallets.lifecycle import change_status
 from wallets.models import Wallet
 
 SHOWN_REQUESTS = 20
-PROPOSE = ["ops.propose_approval"]
 SECOND_PERSON = "Nothing happens before somebody else approves it."
 
 # The money apps' own pages know nothing of approvals, which stand above them.
@@ -67,7 +66,7 @@ class OperatedPaymentAdmin(ActingAdmin, PaymentAdmin):
     def requests(self, payment: Payment) -> SafeString | str:
         return _requests(payment.pk)
 
-    @action(description="Propose reversal", url_path="propose-reversal", icon="undo", permissions=PROPOSE)
+    @action(description="Propose reversal", url_path="propose-reversal", icon="undo", permissions=["propose"])
     def propose_reversal(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(payment: Payment, given: dict[str, Any]) -> str:
             return _proposed(request, "payment.reverse", payment.pk, given["reason"])
@@ -75,7 +74,7 @@ class OperatedPaymentAdmin(ActingAdmin, PaymentAdmin):
         effect = f"The payment is undone as a whole: its money goes back to where it came from. {SECOND_PERSON}"
         return self.act_page(request, object_id, ReasonForm, act, title="Propose reversal", effect=effect)
 
-    @action(description="Propose refund", url_path="propose-refund", icon="keyboard_return", permissions=PROPOSE)
+    @action(description="Propose refund", url_path="propose-refund", icon="keyboard_return", permissions=["propose"])
     def propose_refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(payment: Payment, given: dict[str, Any]) -> str:
             return _proposed(request, "payment.refund", payment.pk, given["reason"], amount=Decimal(given["amount"]))
@@ -88,7 +87,7 @@ class OperatedPaymentAdmin(ActingAdmin, PaymentAdmin):
             request, object_id, RefundForm, act, title="Propose refund", effect=effect, initial=all_of_it
         )
 
-    @action(description="Propose decision", url_path="propose-decision", icon="gavel", permissions=PROPOSE)
+    @action(description="Propose decision", url_path="propose-decision", icon="gavel", permissions=["propose"])
     def propose_decision(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(payment: Payment, given: dict[str, Any]) -> str:
             verdict = given["verdict"] == "approve"
@@ -112,7 +111,7 @@ class OperatedWalletAdmin(ActingAdmin, WalletAdmin):
     def requests(self, wallet: Wallet) -> SafeString | str:
         return _requests(wallet.pk)
 
-    @action(description="Suspend wallet", url_path="suspend", icon="block", permissions=["ops.suspend_wallet"])
+    @action(description="Suspend wallet", url_path="suspend", icon="block", permissions=["suspend"])
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(wallet: Wallet, given: dict[str, Any]) -> str:
             change_status(
@@ -127,7 +126,7 @@ class OperatedWalletAdmin(ActingAdmin, WalletAdmin):
             initial=lambda wallet: {"version": wallet.version},
         )  # fmt: skip
 
-    @action(description="Propose unfreeze", url_path="propose-unfreeze", icon="lock_open", permissions=PROPOSE)
+    @action(description="Propose unfreeze", url_path="propose-unfreeze", icon="lock_open", permissions=["propose"])
     def propose_unfreeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(wallet: Wallet, given: dict[str, Any]) -> str:
             return _proposed(request, "wallet.activate", wallet.pk, given["reason"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from ledger.idempotency import KeyedRequest
 from ops.approvals.deciding import approve, reject
 from ops.approvals.executing import execute_approved, expire, sweep
 from ops.approvals.models import Approval
@@ -29,6 +31,8 @@ from tests.money import rows, snapshot, value
 from tests.ops.staff import ROLES, person, root
 from tests.payments.holds import act, authorize
 from walletplatform.audit.models import AuditEntry
+from walletplatform.identity.principal import staff
+from wallets.lifecycle import change_status_once
 
 REASON = "the customer paid twice"
 NOW = timedelta(0)
@@ -454,6 +458,31 @@ def test_carried_out_by_several_at_once_it_happens_once(shop, paid, maker, check
             assert children(target) == [("reversal", "SETTLED")]
             break
         shop.set_status(target, "SUSPENDED")
+
+
+def test_a_run_that_waited_for_the_wallet_finds_that_another_with_its_key_has_changed_it(shop, paid, maker):
+    shop.set_status(paid["ann"], "SUSPENDED")
+    request = KeyedRequest(maker.pk, f"approval:{uuid4()}", bytes(32))
+
+    def change(_):
+        try:
+            return change_status_once(
+                request, principal=staff(maker.pk), wallet_id=paid["ann"], status="ACTIVE", reason=REASON,
+                expected_etag='"2"',
+            )  # fmt: skip
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as several, connect("owner") as owner:
+        owner.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [paid["ann"]])
+        runs = [several.submit(change, place) for place in range(3)]
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%accounts%%'"
+        while value(waiting) < 3 and not any(run.done() for run in runs):
+            time.sleep(0.01)
+        owner.rollback()
+        answers = [run.result() for run in runs]
+    assert sorted(answer.replayed for answer in answers) == [False, True, True]
+    assert len({answer.body for answer in answers}) == 1
 
 
 def test_what_cannot_be_done_now_stays_approved_until_the_sweep(shop, paid, maker, checker):
