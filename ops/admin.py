@@ -13,8 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+import ops.acts_admin
+import ops.approvals_admin
+import ops.audit_admin
 import ops.reconciliation_admin
-import ops.webhook_admin  # noqa: F401 (registers its pages)
+import ops.webhook_admin  # noqa: F401 (each registers its pages)
 from events.envelope import envelope
 from events.lag import lag
 from events.models import Cursor, Event, ParkedEvent

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 
+from ops.approvals.models import Approval
 from ops.reconciliation.models import Finding, ReconciliationRun
 
-__all__ = ["Finding", "OpenHold", "PaymentFigure", "ReconciliationRun", "SettlementTotal"]
+__all__ = ["Approval", "Finding", "OpenHold", "PaymentFigure", "ReconciliationRun", "SettlementTotal"]
 
 
 class PaymentFigure(models.Model):

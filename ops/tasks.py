@@ -6,6 +6,7 @@ from celery import shared_task
 from django.core.management import call_command
 
 from ledger.verification import verify
+from ops.approvals import executing
 from ops.reconciliation.models import ReconciliationRun
 from ops.reconciliation.runs import ask_for_slot, execute_waiting
 from ops.verification import event_checks
@@ -17,6 +18,13 @@ MOST_LOGGED = 20
 @shared_task
 def clear_expired_sessions() -> None:
     call_command("clearsessions")
+
+
+@shared_task
+def sweep_approvals() -> None:
+    """Carry out what was approved and cut short; end what nobody decided about in time."""
+    executing.sweep()
+    executing.expire()
 
 
 @shared_task

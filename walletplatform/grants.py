@@ -55,6 +55,9 @@ GRANTS = {
     "identity_users_groups": ALL,
     "identity_users_user_permissions": ALL,
     "identity_clients": CHANGE,
+    # control
+    "approvals": ("SELECT, INSERT, UPDATE (state, decided_by, decided_by_name, decided_at, note, executed_at, result)"),
+    "audit_entries": ADD,
     # Django
     "auth_group": ALL,
     "auth_group_permissions": ALL,

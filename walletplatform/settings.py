@@ -5,6 +5,7 @@ Differences between environments are values, not code. What the embedded set-up 
 ``DATA_DIR/env`` is read first; real environment variables win.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "walletplatform",
     "walletplatform.identity",
+    "walletplatform.audit",
     "ledger",
     "wallets",
     "payments",
@@ -71,6 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "walletplatform.observability.request_id.RequestIdMiddleware",
     "walletplatform.observability.logs.RequestLogMiddleware",
+    "walletplatform.audit.origin.OriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -181,6 +184,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
+    "carry out and expire approvals": {"task": "ops.tasks.sweep_approvals", "schedule": timedelta(minutes=5)},
     "clear expired sessions": {
         "task": "ops.tasks.clear_expired_sessions",
         "schedule": timedelta(days=1),
@@ -222,6 +226,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 def _console(model: str) -> object:
     return reverse_lazy(f"admin:{model}_changelist")
+
+
+def _any_of(*permissions: str) -> Callable[[Any], bool]:
+    return lambda request: any(request.user.has_perm(permission) for permission in permissions)
 
 
 LOGGING = logging_settings()
@@ -280,6 +288,23 @@ UNFOLD = {
                 "items": [
                     {"title": "Reconciliation", "icon": "balance", "link": _console("ops_reconciliationrun")},
                     {"title": "Findings", "icon": "report", "link": _console("ops_finding")},
+                ],
+            },
+            {
+                "title": "Control",
+                "items": [
+                    {
+                        "title": "Approvals",
+                        "icon": "approval",
+                        "link": _console("ops_approval"),
+                        "permission": _any_of("ops.view_approval", "ops.propose_approval"),
+                    },
+                    {
+                        "title": "Audit trail",
+                        "icon": "policy",
+                        "link": _console("audit_auditentry"),
+                        "permission": _any_of("audit.view_auditentry"),
+                    },
                 ],
             },
             {

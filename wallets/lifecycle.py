@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import orjson
 from django.db.transaction import atomic
 
 from events import outbox
 from events.outbox import Fact
 from ledger import clock
+from ledger.idempotency import KeyedRequest, stored_outcome
 from ledger.ids import id_maker
+from ledger.keyed import Answer, once
 from ledger.models import Account
 from walletplatform.api.problems import Problem
+from walletplatform.audit.actors import of_principal
+from walletplatform.audit.trail import record
 from walletplatform.identity.principal import Principal
 from walletplatform.observability.request_id import current_request_id, current_traceparent
 from wallets.models import Wallet, WalletTransition
@@ -23,6 +28,11 @@ EVENT = {
     Wallet.Status.SUSPENDED: "wallet.suspended",
     Wallet.Status.CLOSED: "wallet.closed",
 }
+ACT = {
+    Wallet.Status.ACTIVE: "wallet.activate",
+    Wallet.Status.SUSPENDED: "wallet.suspend",
+    Wallet.Status.CLOSED: "wallet.close",
+}
 
 
 @atomic(durable=True)
@@ -33,6 +43,33 @@ def change_status(*, principal: Principal, wallet_id: UUID, status: str, reason:
     :raises Problem: ``not_found``; ``precondition_failed`` where ``expected_etag`` names another
         version; ``invalid_state`` where the move is not allowed, or money is left in it
     """
+    return _change(principal, wallet_id, status, reason, expected_etag)
+
+
+def change_status_once(
+    request: KeyedRequest, *, principal: Principal, wallet_id: UUID, status: str, reason: str, expected_etag: str
+) -> Answer:
+    """
+    The same, once for its key; the answer is the wallet as the API shows it.
+
+    :raises Problem: as ``change_status``, and those of keys
+    """
+
+    def change() -> Answer:
+        wallet = _change(principal, wallet_id, status, reason, expected_etag)
+        return Answer(200, orjson.dumps(represent(wallet)), wallet_id)
+
+    try:
+        return once(request, change)
+    except Problem:
+        # While this run waited for the wallet, another with its key may have changed it.
+        stored = stored_outcome(request)
+        if stored is None:
+            raise
+        return Answer(stored.status, stored.body, replayed=True)
+
+
+def _change(principal: Principal, wallet_id: UUID, status: str, reason: str, expected_etag: str) -> Wallet:
     # The account first, as every payment does: nothing moves while the wallet changes.
     account = Account.objects.select_for_update(no_key=True).filter(id=wallet_id).first()
     wallet = visible_wallets(principal).filter(pk=wallet_id).first()
@@ -43,6 +80,7 @@ def change_status(*, principal: Principal, wallet_id: UUID, status: str, reason:
         raise Problem("precondition_failed", f"The wallet is at version {wallet.version} by now.")
     _check_move(wallet, account, status)
 
+    before = {"status": wallet.status, "version": wallet.version}
     wallet.status, wallet.version, wallet.updated_at = status, wallet.version + 1, clock.now()
     account.open = status == Wallet.Status.ACTIVE
     wallet.save(update_fields=["status", "version", "updated_at"])
@@ -57,6 +95,15 @@ def change_status(*, principal: Principal, wallet_id: UUID, status: str, reason:
             )
         ]
     )  # fmt: skip
+    record(
+        actor=of_principal(principal),
+        action=ACT[Wallet.Status(status)],
+        object_type="wallet",
+        object_id=wallet_id,
+        before=before,
+        after={"status": wallet.status, "version": wallet.version},
+        reason=reason,
+    )
     return wallet
 
 

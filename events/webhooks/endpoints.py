@@ -20,6 +20,8 @@ from ledger.ids import id_maker
 from ledger.keyed import Answer, once
 from walletplatform.api.problems import Problem, invalid, problem_bytes
 from walletplatform.api.times import time_text
+from walletplatform.audit.actors import of_principal
+from walletplatform.audit.trail import record
 from walletplatform.identity.principal import Principal
 from walletplatform.observability.request_id import current_request_id
 
@@ -83,6 +85,7 @@ def add_endpoint(
             assets=None if principal.assets is None else sorted(principal.assets), secret=seal(secret),
             after=log.head(), created_at=now,
         )  # fmt: skip
+        _audit(principal, "create", endpoint, before=None)
         return _with_secret(endpoint, secret, status=201)
 
     return once(request, add)
@@ -98,6 +101,7 @@ def change_endpoint(*, principal: Principal, endpoint_id: UUID, changes: Mapping
     if "url" in changes:
         check_url(changes["url"])
     endpoint = get_endpoint(principal, endpoint_id, lock=True)
+    before = represent(endpoint)
     for name, value in changes.items():
         setattr(endpoint, name, value)
     if "enabled" in changes:
@@ -105,6 +109,7 @@ def change_endpoint(*, principal: Principal, endpoint_id: UUID, changes: Mapping
     if changes.get("enabled") or "url" in changes:
         endpoint.failures, endpoint.paused_until = 0, None
     endpoint.save()
+    _audit(principal, "change", endpoint, before=before)
     return endpoint
 
 
@@ -117,9 +122,11 @@ def rotate_secret(*, principal: Principal, endpoint_id: UUID, request: KeyedRequ
 
     def rotate() -> Answer:
         endpoint, secret = get_endpoint(principal, endpoint_id, lock=True), new_secret()
+        before = represent(endpoint)
         endpoint.former_secret, endpoint.former_until = endpoint.secret, clock.now() + OVERLAP
         endpoint.secret = seal(secret)
         endpoint.save()
+        _audit(principal, "rotate", endpoint, before=before)
         return _with_secret(endpoint, secret, status=200)
 
     return once(request, rotate)
@@ -133,8 +140,28 @@ def remove_endpoint(*, principal: Principal, endpoint_id: UUID) -> None:
     :raises Problem: ``not_found``
     """
     endpoint = get_endpoint(principal, endpoint_id, lock=True)
+    before = represent(endpoint)
     endpoint.enabled, endpoint.deleted_at = False, clock.now()
     endpoint.save()
+    _audit(principal, "remove", endpoint, before=before, removed=True)
+
+
+def _audit(
+    principal: Principal,
+    act: str,
+    endpoint: WebhookEndpoint,
+    *,
+    before: Mapping[str, Any] | None,
+    removed: bool = False,
+) -> None:
+    record(
+        actor=of_principal(principal),
+        action=f"webhook.{act}",
+        object_type="webhook_endpoint",
+        object_id=endpoint.pk,
+        before=before,
+        after=None if removed else represent(endpoint),
+    )
 
 
 def _with_secret(endpoint: WebhookEndpoint, secret: str, *, status: int) -> Answer:

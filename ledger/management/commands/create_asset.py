@@ -5,9 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
+from django.db.transaction import atomic
 
 from ledger.assets import create_asset
 from ledger.models import Asset
+from walletplatform.audit.actors import of_command
+from walletplatform.audit.trail import record
 
 
 class Command(BaseCommand):
@@ -25,7 +28,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = {name: options[name] for name in ("code", "name", "kind", "scale")}
         try:
-            asset = create_asset(**wanted)
+            with atomic():
+                asset = create_asset(**wanted)
+                record(
+                    actor=of_command(), action="asset.create", object_type="asset", object_id=asset.code, after=wanted
+                )
         except IntegrityError as error:
             reason = getattr(error.__cause__, "diag", None)
             broken = reason.constraint_name if reason else ""

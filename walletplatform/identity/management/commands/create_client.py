@@ -6,7 +6,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db.transaction import atomic
 
+from walletplatform.audit.actors import of_command
+from walletplatform.audit.trail import record
 from walletplatform.identity.models import Client
 from walletplatform.identity.scopes import SCOPES
 
@@ -38,7 +41,15 @@ class Command(BaseCommand):
             client.clean_fields(exclude={"assets"} if assets is None else None)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from None
-        client.save()
+        with atomic():
+            client.save()
+            record(
+                actor=of_command(),
+                action="client.create",
+                object_type="client",
+                object_id=client.pk,
+                after={"name": client.name, "scopes": scopes, "assets": assets},
+            )
         if options["json"]:
             self.stdout.write(json.dumps({"client_id": str(client.id), "client_secret": secret}))
             return
