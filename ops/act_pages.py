@@ -54,10 +54,11 @@ class ActingAdmin(ModelAdmin):  # type: ignore[misc]
     A read-only page of the console with buttons, each of which leads to a page of ``act_page``.
 
     ``offered`` says of each action whether it is a target's state that allows it; the right to it is the action's
-    own ``permissions``.
+    own ``permissions``. ``summary`` are the columns that the page of an act says about its target.
     """
 
     offered: Mapping[str, Callable[[Any], bool]] = {}
+    summary: tuple[str, ...] = ()
 
     def has_propose_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         # By name in an action's ``permissions`` it would be looked up by a check that runs before any migration.
@@ -105,6 +106,7 @@ class ActingAdmin(ModelAdmin):  # type: ignore[misc]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts, "original": target, "title": title, "effect": effect, "form": form, "back": back,
+            "summary": ", ".join(getattr(self, column)(target) for column in self.summary),
         }  # fmt: skip
         return TemplateResponse(request, "admin/act.html", context)
 

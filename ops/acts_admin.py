@@ -55,6 +55,7 @@ def _requests(target_id: UUID) -> SafeString | str:
 class OperatedPaymentAdmin(ActingAdmin, PaymentAdmin):
     fields: Any = (*PaymentAdmin.fields[:3], "requests", *PaymentAdmin.fields[3:])
     readonly_fields: Any = (*PaymentAdmin.readonly_fields, "requests")
+    summary = ("shown_status", "shown_amount")
     actions_detail = ("propose_reversal", "propose_refund", "propose_decision")
     offered = {
         "propose_reversal": _may_be_asked_for("payment.reverse"),
@@ -101,6 +102,7 @@ class OperatedPaymentAdmin(ActingAdmin, PaymentAdmin):
 class OperatedWalletAdmin(ActingAdmin, WalletAdmin):
     fields: Any = (*WalletAdmin.fields[:4], "requests", *WalletAdmin.fields[4:])
     readonly_fields: Any = (*WalletAdmin.readonly_fields, "requests")
+    summary = ("shown_status", "shown_balance")
     actions_detail = ("suspend", "propose_unfreeze")
     offered = {
         "suspend": lambda wallet: wallet.status == Wallet.Status.ACTIVE,

@@ -110,6 +110,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         return {
             "own": pending and own,
             "offered": offered,
+            "effect": self.effect(approval),
             "changed": _changed(approval) if offered else "",
             "form": DecisionForm(initial={"seen": approval.payload_sha256}),
             "decide": reverse("admin:ops_approval_decide", args=[approval.pk]),

@@ -74,6 +74,7 @@ def test_from_a_payments_page_to_its_reversal_by_two_people(shop, paid):
     maker, checker = person("support"), person("approver")
     http = console(maker)
     assert on_payment(paid, "propose_reversal") in http.get(page_of("payments_payment", paid["payment"])).text
+    assert "SETTLED, 4.00\N{NO-BREAK SPACE}EUR" in http.get(on_payment(paid, "propose_reversal")).text
     answer = http.post(on_payment(paid, "propose_reversal"), {"reason": REASON})
     assert "Nothing happens before somebody else approves it." in said(answer, http)
     approval = Approval.objects.get(target_id=paid["payment"])
