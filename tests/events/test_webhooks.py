@@ -150,7 +150,10 @@ def test_a_name_that_leads_inside_by_now_is_not_connected_to(shop, receiver, end
         assert "not a public address" in tried(shop, delivery)[0]["error"]
 
 
-def test_an_endpoint_that_fails_is_spared_and_begins_anew_with_its_first_success(shop, receiver, endpoint, wallets):
+def test_an_endpoint_that_fails_is_spared_and_begins_anew_with_its_first_success(
+    shop, receiver, endpoint, wallets, monkeypatch
+):
+    monkeypatch.setattr("events.webhooks.attempts.SPARED_SECONDS", 600.0)
     made = endpoint("/500", types=["payment.settled"])
     for _ in range(8):
         shop.pay(*wallets, "1.00")
