@@ -61,6 +61,17 @@ class Rabbit:
         assert self.process
         self.process.wait(10)
 
+    def close(self) -> None:
+        """End it for good, and the port mapper that it has started."""
+        self.kill()
+        epmd = ["epmd", "-port", self.env["ERL_EPMD_PORT"], "-kill"]
+        deadline = time.monotonic() + 10
+        # It notices a little later that nobody is there any more.
+        while b"Killed" not in subprocess.run(epmd, capture_output=True, check=False).stdout:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+
     def _answers(self) -> bool:
         try:
             with Connection(self.url, connect_timeout=2) as connection:

@@ -27,7 +27,7 @@ from tests.events.rabbit import Queue, rabbit_or_skip
 def rabbit(tmp_path_factory):
     started = rabbit_or_skip(tmp_path_factory.mktemp("rabbitmq"))
     yield started
-    started.kill()
+    started.close()
 
 
 @pytest.fixture

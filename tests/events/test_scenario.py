@@ -42,7 +42,7 @@ def rabbit(tmp_path):
     (tmp_path / "rabbitmq").mkdir()
     started = rabbit_or_skip(tmp_path / "rabbitmq")
     yield started
-    started.kill()
+    started.close()
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class Channels:
         self.proxy.close()
         self.receiver.close()
         if self.rabbit:
-            self.rabbit.kill()
+            self.rabbit.close()
 
 
 def _differ(where: str, came: set[bytes], wanted: set[bytes]) -> list[str]:
