@@ -136,6 +136,18 @@ def found():
     return [finding for _, findings in verify(event_checks()) for finding in findings]
 
 
+@pytest.mark.parametrize(("way", "index"), [("debits", "settlement_payers"), ("credits", "settlement_payees")])
+def test_the_top_wallets_of_a_day_are_read_off_an_index(story, asset, way, index):
+    day = SettlementTotal.objects.filter(asset=asset).values_list("day", flat=True)[0]
+    top = SettlementTotal.objects.filter(day=day, asset=asset).order_by(f"-{way}")[:10]
+    with atomic():
+        rows("SELECT set_config('enable_seqscan', 'off', true)")
+        plan = top.explain()
+    assert index in plan
+    assert "Sort" not in plan
+    assert [getattr(one, way) for one in top] == sorted((getattr(one, way) for one in top), reverse=True)
+
+
 def test_what_is_held_is_what_the_ledger_holds(asset, story):
     held = OpenHold.objects.filter(asset=asset).aggregate(held=Sum("held"))["held"]
 
