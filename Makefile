@@ -11,7 +11,7 @@ SHELL := bash
 export PORT DATA_DIR OUT KAFKA
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench prove prove-break mutate up down lint check clean
+.PHONY: help run test screenshots bench prove prove-break mutate up down lint check clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -21,6 +21,9 @@ run: .venv/runtime ## set up and serve: console, API, events, jobs (PORT=8000 DA
 
 test: .venv/development ## run the tests on services of their own (ARGS="-k name")
 	@exec $(EMBEDDED) test $(ARGS)
+
+screenshots: .venv/development ## every page of the console as a picture, two widths, light and dark: build/screenshots
+	@$(EMBEDDED) test -q -s -n 0 -p no:randomly tests/browser/screenshots.py
 
 bench: .venv/runtime ## measure limits, engine and API; table and build/bench.json (OUT=file)
 	@exec $(EMBEDDED) bench $(ARGS)

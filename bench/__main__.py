@@ -23,7 +23,7 @@ from rich.table import Table
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "walletplatform.settings")
 django.setup()
 
-from bench import engine, events, growth, http, http_batch, limits, pgledger  # noqa: E402  (need the app registry)
+from bench import engine, events, growth, http, http_batch, limits, pgledger, reconcile  # noqa: E402  (need the app registry)
 from bench.world import CLIENT, make_world  # noqa: E402
 from walletplatform.identity.tokens import access_token  # noqa: E402
 
@@ -148,4 +148,4 @@ def report(console: Console, results: dict[str, dict[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    growth.main() if sys.argv[1:] == ["growth"] else main()
+    {"growth": growth.main, "reconcile": reconcile.main}.get("".join(sys.argv[1:]), main)()

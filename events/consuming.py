@@ -64,7 +64,7 @@ def deliver(consumer: Consumer, events: Sequence[Event]) -> None:
 
     :raises Halted: while a rebuild has not caught up: it forgot the earlier ones, which come first
     """
-    cursor = _locked(consumer)
+    cursor = locked(consumer)
     if cursor.position < cursor.rebuilding_to:
         raise Halted(f"{consumer.name} is being rebuilt: replay it up to {cursor.rebuilding_to} first")
     _deliver(consumer, events)
@@ -74,50 +74,13 @@ def _deliver(consumer: Consumer, events: Sequence[Event]) -> None:
     # Kafka may bring the same event twice at once.
     once = {event.position: event for event in events}.values()
     wanted = [event for event in once if not consumer.types or event.type in consumer.types]
-    fresh = _unprocessed(consumer, wanted)
+    fresh = unprocessed(consumer, wanted)
     waiting, free = _behind_parked(consumer, fresh)
     if free:
-        _mark(consumer, free)
+        mark(consumer, free)
         consumer.apply(free)
     for event in waiting:
         _park(consumer, event, error="", tries=0)
-
-
-def retry(consumer: Consumer) -> int:
-    """Try the parked events again, in their order; return how many went through. What fails stays, with its error."""
-    done = passed = 0
-    while True:
-        for parked in ParkedEvent.objects.filter(consumer=consumer.name).order_by("position"):
-            passed += _retry_one(consumer, parked.position)
-        if not passed:
-            return done
-        # Others may have come to wait for these meanwhile.
-        done, passed = done + passed, 0
-
-
-def _retry_one(consumer: Consumer, position: int) -> bool:
-    """Try a parked event that waits for no earlier one; return whether it went through."""
-    event = Event.objects.get(position=position)
-    try:
-        with atomic():
-            _locked(consumer)
-            parked = ParkedEvent.objects.filter(consumer=consumer.name)
-            if parked.filter(position__lt=position, keys__overlap=consumer.keys(event)).exists():
-                return False
-            if not parked.filter(position=position).delete()[0]:
-                # A rebuild will come to it, after those before it.
-                return False
-            if _unprocessed(consumer, [event]):
-                _mark(consumer, [event])
-                consumer.apply([event])
-            return True
-    except Exception as error:
-        if isinstance(error, TRANSIENT):
-            raise
-        ParkedEvent.objects.filter(consumer=consumer.name, position=position).update(
-            error=_told(error), tries=F("tries") + 1
-        )
-        return False
 
 
 def position(consumer: Consumer) -> int:
@@ -133,7 +96,7 @@ def replay(consumer: Consumer, *, after: int) -> None:
     A cursor that is behind ``after`` stays: what it has not read is not passed over.
     """
     with atomic():
-        _locked(consumer)
+        locked(consumer)
         Cursor.objects.filter(name=consumer.name).update(position=Least(F("position"), after))
 
 
@@ -144,7 +107,7 @@ def rebuild(consumer: Consumer) -> int:
     Returns up to where it has to read the log to be where it was.
     """
     with atomic():
-        _locked(consumer)
+        locked(consumer)
         with connection.cursor() as cursor:
             # There is a mark for each event that it ever had.
             cursor.execute("SET LOCAL statement_timeout = 0")
@@ -158,7 +121,7 @@ def rebuild(consumer: Consumer) -> int:
 
 def _take(consumer: Consumer, limit: int) -> int:
     with atomic():
-        cursor = _locked(consumer)
+        cursor = locked(consumer)
         events = log.read(after=cursor.position, limit=limit)
         if not events:
             return 0
@@ -184,7 +147,7 @@ def _take_one(consumer: Consumer, event: Event) -> bool:
     """Take an event alone; after some tries set it aside, so that the others go on. Returns whether it went well."""
 
     def take(aside: Exception | None) -> None:
-        cursor = _locked(consumer)
+        cursor = locked(consumer)
         # Elsewhere it got past this one meanwhile: what comes next has not failed.
         if cursor.position != event.position - 1:
             return
@@ -230,15 +193,15 @@ def _deliver_or_park(
     if aside is None:
         how(consumer, [event])
         return
-    _locked(consumer)
+    locked(consumer)
     known = ParkedEvent.objects.filter(consumer=consumer.name, position=event.position)
-    if known.exists() or not _unprocessed(consumer, [event]):
+    if known.exists() or not unprocessed(consumer, [event]):
         return
-    logger.error("Consumer %s set event %s aside: %s", consumer.name, event.position, _told(aside))
-    _park(consumer, event, error=_told(aside), tries=TRIES)
+    logger.error("Consumer %s set event %s aside: %s", consumer.name, event.position, told(aside))
+    _park(consumer, event, error=told(aside), tries=TRIES)
 
 
-def _locked(consumer: Consumer) -> Cursor:
+def locked(consumer: Consumer) -> Cursor:
     """Return the consumer's cursor; nobody else moves it in this transaction."""
     cursors = Cursor.objects.select_for_update().filter(name=consumer.name)
     if found := cursors.first():
@@ -247,7 +210,7 @@ def _locked(consumer: Consumer) -> Cursor:
     return cursors.get()
 
 
-def _unprocessed(consumer: Consumer, events: Sequence[Event]) -> list[Event]:
+def unprocessed(consumer: Consumer, events: Sequence[Event]) -> list[Event]:
     positions = [event.position for event in events]
     had = set(
         ProcessedEvent.objects.filter(consumer=consumer.name, position__in=positions).values_list("position", flat=True)
@@ -255,7 +218,7 @@ def _unprocessed(consumer: Consumer, events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event.position not in had]
 
 
-def _mark(consumer: Consumer, events: Sequence[Event]) -> None:
+def mark(consumer: Consumer, events: Sequence[Event]) -> None:
     """Mark events as processed. Somebody who does the same at this moment makes it fail, and be tried again."""
     with connection.cursor() as cursor:
         cursor.execute(_MARK, [consumer.name, [event.position for event in events]])
@@ -291,5 +254,5 @@ def _park(consumer: Consumer, event: Event, *, error: str, tries: int) -> None:
     )  # fmt: skip
 
 
-def _told(error: Exception | None) -> str:
+def told(error: Exception | None) -> str:
     return f"{type(error).__name__}: {error}"[:2000].replace("\0", "")

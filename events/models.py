@@ -57,6 +57,8 @@ class Event(EventFields):
         indexes = [
             models.Index(fields=["asset", "type", "position"], name="events_asset_type"),
             models.Index(fields=["subject", "position"], name="events_subject"),
+            # For people, who know a request's id from an answer or a log line.
+            models.Index(fields=["correlation_id"], name="events_request"),
         ]
 
 

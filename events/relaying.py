@@ -8,10 +8,11 @@ delays events and repeats some, and never loses one; two relays repeat each othe
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from events import log
@@ -40,8 +41,11 @@ def relay(to: Relay) -> int:
 
     :raises Halted: as ``Relay.publish``
     """
-    if not _alone(to.name):
-        return 0
+    with _alone(to.name) as alone:
+        return _relay_next(to) if alone else 0
+
+
+def _relay_next(to: Relay) -> int:
     cursor, _ = Cursor.objects.get_or_create(name=to.name)
     events = log.read(after=cursor.position, limit=AT_ONCE)
     if not events:
@@ -54,9 +58,21 @@ def relay(to: Relay) -> int:
     return len(events)
 
 
-def _alone(name: str) -> bool:
-    """Whether this session is the one that relays; a lock that ends with the session, and spares duplicates."""
+@contextmanager
+def _alone(name: str) -> Iterator[bool]:
+    """
+    Yield whether nobody else relays now. It spares duplicates, and ends with the session at the latest.
+
+    It is let go of in the end: a session outlives its use, in a pool, and whoever has the next one could not get on.
+    """
+    lock = [zlib.crc32(f"relay {name}".encode())]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [zlib.crc32(f"relay {name}".encode())])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", lock)
         (alone,) = cursor.fetchone()
-    return bool(alone)
+    try:
+        yield alone
+    finally:
+        # With a session that broke on the way it has ended already.
+        if alone:
+            with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", lock)

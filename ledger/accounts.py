@@ -75,3 +75,7 @@ class AccountState:
     def covers(self, amount: int) -> bool:
         """Whether ``amount`` can leave without breaking ``balance - held >= min_available``."""
         return self.min_available is None or self.available - amount >= self.min_available
+
+    def can_hold(self, amount: int) -> bool:
+        """Whether ``amount`` can be held: of what is there only, an overdraft is nothing to hold."""
+        return self.min_available is None or self.available >= amount

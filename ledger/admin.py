@@ -6,81 +6,36 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.paginator import InfinitePaginator
 
+from ledger.console.filters import WindowFilter, choice, of_id
+from ledger.console.lists import KeysetChangeList
+from ledger.console.reading import ReadOnlyAdmin
+from ledger.console.showing import (
+    account_link,
+    badge,
+    identifier,
+    link,
+    listed,
+    money,
+    postings_table,
+    shortened,
+)
 from ledger.models import Account, Asset, Entry, Transaction
 from ledger.money import to_text
 
-
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
-    """
-    Lists and pages without a form: nobody adds, changes or deletes, a superuser neither.
-
-    Lists never count their rows. ``id_lookups`` are the fields in which a searched id is looked up,
-    each backed by an index; any other term is for ``search_text``.
-    """
-
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    list_per_page = 50
-    list_disable_select_all = True
-    sortable_by: tuple[str, ...] = ()
-    actions = None
-    search_fields = ("pk",)
-    id_lookups: tuple[str, ...] = ("pk",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            wanted = UUID(term)
-        except ValueError:
-            return self.search_text(queryset, term), False
-        anywhere = Q()
-        for lookup in self.id_lookups:
-            anywhere |= Q(**{lookup: wanted})
-        return queryset.filter(anywhere), False
-
-    def search_text(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return queryset.none()
+__all__ = [
+    "ReadOnlyAdmin", "account_link", "asset_codes", "badge", "identifier", "link", "listed", "money", "postings_table",
+    "shortened",
+]  # fmt: skip
 
 
-def link(model: type[Model], pk: object, text: object | None = None) -> SafeString:
-    """A link to a row's page in the console."""
-    options = model._meta
-    url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[pk])
-    return format_html('<a class="underline" href="{}">{}</a>', url, text if text is not None else pk)
-
-
-def listed(model: type[Model], text: str, **filters: object) -> SafeString:
-    """A link to the console's list of a model, searched for an id."""
-    options = model._meta
-    url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return format_html('<a class="underline" href="{}?{}">{}</a>', url, query, text)
-
-
-def money(minor: int | None, asset: Asset) -> str:
-    """An amount as a person reads it, never broken over two lines: ``12.50 EUR``."""
-    return "unbounded" if minor is None else f"{to_text(minor, asset.scale)}\N{NO-BREAK SPACE}{asset.code}"
+def asset_codes() -> list[tuple[str, str]]:
+    return [(code, code) for code in Asset.objects.order_by("code").values_list("code", flat=True)]
 
 
 @admin.register(Asset)
@@ -95,8 +50,11 @@ class AssetAdmin(ReadOnlyAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
-    list_display = ("id", "kind", "asset", "shown_balance", "shown_held", "seq", "open", "booked_at")
+    list_display = ("shown_id", "kind", "asset", "shown_balance", "shown_held", "seq", "open", "booked_at")
+    list_display_links = None
     list_select_related = ("asset",)
+    # The system accounts have an index of their own; wallets are nearly all.
+    list_filter = (choice("kind", Account.Kind.choices),)
     ordering = ("-id",)
     search_help_text = "An account's id"
     fields = (
@@ -104,6 +62,20 @@ class AccountAdmin(ReadOnlyAdmin):
         "created_at", "entries",
     )  # fmt: skip
     readonly_fields = ("shown_balance", "shown_held", "shown_floor", "entries")
+    export_columns = (
+        ("account", lambda account: account.id),
+        ("kind", lambda account: account.kind),
+        ("asset", lambda account: account.asset_id),
+        ("balance", lambda account: to_text(account.balance, account.asset.scale)),
+        ("held", lambda account: to_text(account.held, account.asset.scale)),
+        ("entries", lambda account: account.seq),
+        ("open", lambda account: account.open),
+        ("booked at", lambda account: account.booked_at),
+    )
+
+    @admin.display(description="Account")
+    def shown_id(self, account: Account) -> SafeString:
+        return identifier(Account, account.id)
 
     @admin.display(description="Balance")
     def shown_balance(self, account: Account) -> str:
@@ -119,42 +91,68 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Entries")
     def entries(self, account: Account) -> SafeString:
-        return listed(Entry, "All entries of this account", q=account.id)
+        return listed(Entry, "All entries of this account", account=account.id)
 
 
 @admin.register(Transaction)
 class TransactionAdmin(ReadOnlyAdmin):
-    list_display = ("id", "kind", "entry_count", "booked_at", "effective_at")
+    list_display = ("shown_id", "shown_kind", "entry_count", "booked_at", "effective_at")
+    list_display_links = None
+    list_filter = (WindowFilter,)
     ordering = ("-id",)
     search_help_text = "A transaction's id"
-    fields = ("id", "kind", "payment", "entry_count", "booked_at", "effective_at", "postings")
-    readonly_fields = ("payment", "postings")
+    fields = ("id", "shown_kind", "payment", "entry_count", "booked_at", "effective_at")
+    readonly_fields = ("shown_kind", "payment")
+    change_form_outer_before_template = "admin/transaction.html"
+    export_columns = (
+        ("transaction", lambda transaction: transaction.id),
+        ("kind", lambda transaction: transaction.kind),
+        ("entries", lambda transaction: transaction.entry_count),
+        ("booked at", lambda transaction: transaction.booked_at),
+        ("effective at", lambda transaction: transaction.effective_at),
+    )
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context["postings"] = postings_table(context["original"].pk)
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]
+
+    @admin.display(description="Transaction")
+    def shown_id(self, transaction: Transaction) -> SafeString:
+        return identifier(Transaction, transaction.id)
+
+    @admin.display(description="Kind")
+    def shown_kind(self, transaction: Transaction) -> str:
+        return transaction.kind.capitalize()
 
     @admin.display(description="Payment")
     def payment(self, transaction: Transaction) -> SafeString:
-        # By address: the ledger knows no payments.
-        url = reverse("admin:payments_payment_change", args=[transaction.id])
-        return format_html('<a class="underline" href="{}">{}</a>', url, transaction.id)
+        return _payment_link(transaction.id)
 
-    @admin.display(description="Entries")
-    def postings(self, transaction: Transaction) -> SafeString:
-        return postings_table(transaction.id)
+
+class EntryList(KeysetChangeList):
+    """An account's entries in their own order, by their own index."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+        return ["-seq"] if "account" in self.filter_params else ["-id"]
 
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
+    change_list = EntryList
     list_display = (
-        "id",
-        "transaction_link",
+        "shown_id",
+        "booked_at",
         "account_link",
         "direction",
         "shown_amount",
         "shown_after",
+        "transaction_link",
         "seq",
     )
+    list_display_links = None
     list_select_related = ("account__asset", "transaction")
+    list_filter = (of_id("account", lookup="account_id", title="account or wallet"), WindowFilter)
     ordering = ("-id",)
-    id_lookups = ("pk", "transaction_id", "account_id")
     search_help_text = "The id of an entry, a transaction, an account or a wallet"
     fields = (
         "id", "transaction_link", "leg", "account_link", "direction", "shown_amount", "shown_before",
@@ -163,14 +161,51 @@ class EntryAdmin(ReadOnlyAdmin):
     readonly_fields = (
         "transaction_link", "account_link", "shown_amount", "shown_before", "shown_after", "booked_at",
     )  # fmt: skip
+    change_form_outer_before_template = "admin/transaction.html"
+    export_columns = (
+        ("entry", lambda entry: entry.id),
+        ("booked at", lambda entry: entry.transaction.booked_at),
+        ("transaction", lambda entry: entry.transaction_id),
+        ("kind", lambda entry: entry.transaction.kind),
+        ("account", lambda entry: entry.account_id),
+        ("account kind", lambda entry: entry.account.kind),
+        ("direction", lambda entry: entry.direction),
+        ("amount", lambda entry: to_text(entry.amount, entry.account.asset.scale)),
+        ("balance after", lambda entry: to_text(entry.balance_after, entry.account.asset.scale)),
+        ("asset", lambda entry: entry.account.asset_id),
+        ("no.", lambda entry: entry.seq),
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            wanted = UUID(search_term.strip())
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+        # One after the other: of any of them at once the planner would walk the whole table.
+        for lookup in ("pk", "transaction_id"):
+            found = queryset.filter(**{lookup: wanted})
+            if found.exists():
+                return found, False
+        # As EntryList does.
+        return queryset.filter(account_id=wanted).order_by("-seq"), False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context["postings"] = postings_table(context["original"].transaction_id)
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]
+
+    @admin.display(description="Entry")
+    def shown_id(self, entry: Entry) -> SafeString:
+        return identifier(Entry, entry.id)
 
     @admin.display(description="Transaction")
     def transaction_link(self, entry: Entry) -> SafeString:
-        return link(Transaction, entry.transaction_id)
+        return link(Transaction, entry.transaction_id, shortened(entry.transaction_id))
 
     @admin.display(description="Account")
     def account_link(self, entry: Entry) -> SafeString:
-        return link(Account, entry.account_id, str(entry.account))
+        return account_link(entry.account)
 
     @admin.display(description="Amount")
     def shown_amount(self, entry: Entry) -> str:
@@ -186,31 +221,10 @@ class EntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Booked at")
     def booked_at(self, entry: Entry) -> str:
-        return entry.transaction.booked_at.isoformat(sep=" ", timespec="milliseconds")
+        return entry.transaction.booked_at.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
 
 
-def postings_table(transaction_id: UUID) -> SafeString:
-    """A transaction's double entry, as an accountant reads it: account, debit, credit, balance after."""
-    entries = Entry.objects.filter(transaction_id=transaction_id).select_related("account__asset")
-    rows = format_html_join(
-        "",
-        '<tr><td>{}</td><td class="ops-figure">{}</td><td class="ops-figure">{}</td>'
-        '<td class="ops-figure">{}</td></tr>',
-        (
-            (
-                link(Account, entry.account_id, str(entry.account)),
-                money(entry.amount, entry.account.asset) if entry.direction == "DEBIT" else "",
-                money(entry.amount, entry.account.asset) if entry.direction == "CREDIT" else "",
-                money(entry.balance_after, entry.account.asset),
-            )
-            for entry in entries.order_by("leg")
-        ),
-    )
-    if not rows:
-        return SafeString("No postings: nothing moved.")
-    return format_html(
-        '<table class="ops-postings"><thead><tr><th>Account</th><th class="ops-figure">Debit</th>'
-        '<th class="ops-figure">Credit</th><th class="ops-figure">Balance after</th></tr></thead>'
-        "<tbody>{}</tbody></table>",
-        rows,
-    )
+def _payment_link(transaction_id: UUID) -> SafeString:
+    # By address: the ledger knows no payments.
+    url = reverse("admin:payments_payment_change", args=[transaction_id])
+    return format_html('<a class="underline" href="{}">{}</a>', url, transaction_id)

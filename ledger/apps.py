@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class LedgerConfig(AppConfig):
     name = "ledger"
+    verbose_name = "Money"
 
     def ready(self) -> None:
         from ledger.watchdog import what_is_stuck

@@ -103,6 +103,7 @@ def _open_pool(pid: int, database: str) -> MoneyPool:
         min_size=1,
         max_size=settings.MONEY_POOL_SIZE,
         timeout=2,
+        reconnect_timeout=settings.POOL_RECONNECT_SECONDS,
         name="money",
         open=True,
     )

@@ -47,6 +47,21 @@ def once(request: KeyedRequest | None, act: Callable[[], Answer]) -> Answer:
         raise
 
 
+def once_under_lock(request: KeyedRequest, act: Callable[[], Answer]) -> Answer:
+    """
+    The same for an act that waits for a lock, and may be refused then for what another with its key did meanwhile.
+
+    :raises Problem: as ``once``
+    """
+    try:
+        return once(request, act)
+    except Problem:
+        stored = stored_outcome(request)
+        if stored is None:
+            raise
+        return Answer(stored.status, stored.body, replayed=True)
+
+
 @atomic(durable=True)
 def _once(request: KeyedRequest | None, act: Callable[[], Answer]) -> Answer:
     stored = stored_outcome(request) if request else None

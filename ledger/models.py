@@ -94,6 +94,27 @@ class Account(models.Model):
         return f"{self.asset_id} {self.kind}"
 
 
+class Floor(models.Model):
+    """
+    What an account's ``min_available`` became, and after which of its entries.
+
+    History is held to the floor of its time. A trigger writes it with the change, and nobody else can.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="floors", db_index=False)
+    since_seq = models.BigIntegerField(help_text="It holds for the entries after this one.")
+    min_available = models.BigIntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "account_floors"
+        indexes = [models.Index(fields=["account", "since_seq", "id"], name="account_floors_account")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.min_available}"
+
+
 class Transaction(models.Model):
     """A posted fact, never changed. It has the id of the payment that it posts."""
 

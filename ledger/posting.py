@@ -101,7 +101,7 @@ class Journal:
 
     def hold(self, account: AccountState, change: int) -> None:
         """Reserve ``change`` of what is available, or release it where it is negative."""
-        if account.held + change < 0 or (change > 0 and not account.covers(change)):
+        if account.held + change < 0 or (change > 0 and not account.can_hold(change)):
             raise ValueError(f"account {account.id} cannot hold {change} more than {account.held}")
         account.held += change
         self.changed[account.id] = account

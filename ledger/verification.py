@@ -101,10 +101,12 @@ LEDGER_CHECKS = [
     ),
     Check(
         "M4",
-        "no wallet ever was below 0",
+        "no wallet ever was below the floor that it had then",
         """SELECT a.id::text, 'entry ' || e.seq || ' left balance ' || e.balance_after
              FROM ledger_entries e JOIN accounts a ON a.id = e.account_id
-            WHERE a.min_available = 0 AND e.balance_after < 0""",
+            WHERE a.kind = 'wallet' AND e.balance_after < 0 AND e.balance_after < coalesce(
+                  (SELECT f.min_available FROM account_floors f WHERE f.account_id = a.id AND f.since_seq < e.seq
+                    ORDER BY f.since_seq DESC, f.id DESC LIMIT 1), 0)""",
     ),
 ]
 

@@ -18,8 +18,9 @@ from unfold.dataclasses import UnfoldAction
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from ops.approvals.proposing import LONGEST_REASON, SHORTEST_REASON
-from ops.approvals.refusing import Refused
+from ops.approvals.refusing import Refused, refused_where_busy
 from walletplatform.api.problems import Problem
+from walletplatform.identity.step_up import code_asked
 
 
 class ReasonForm(forms.Form):
@@ -32,7 +33,7 @@ class ReasonForm(forms.Form):
 class RefundForm(ReasonForm):
     # Digits and a point only: a Decimal of Python's would take an exponent or NaN as well.
     amount = forms.RegexField(r"^[0-9]{1,18}(\.[0-9]{1,8})?$", widget=UnfoldAdminTextInputWidget)
-    field_order = ("amount", "reason")
+    field_order: tuple[str, ...] = ("amount", "reason")
 
 
 class DecisionForm(ReasonForm):
@@ -67,6 +68,15 @@ class ActingAdmin(ModelAdmin):  # type: ignore[misc]
     def has_suspend_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("ops.suspend_wallet")
 
+    def has_retry_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("ops.retry_job")
+
+    def has_operate_wallet_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("ops.operate_wallet")
+
+    def has_operate_payment_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("ops.operate_payment")
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         target = self.get_object(request, unquote(object_id))
         if target is None:
@@ -79,36 +89,56 @@ class ActingAdmin(ModelAdmin):  # type: ignore[misc]
         request: HttpRequest,
         object_id: str,
         form_class: type[forms.Form],
-        act: Callable[[Any, dict[str, Any]], str],
+        act: Callable[[Any, dict[str, Any]], str | HttpResponse],
         *,
         title: str,
         effect: str,
         initial: Callable[[Any], dict[str, Any]] = lambda target: {},
+        dangerous: bool = False,
     ) -> HttpResponse:
         """
         Show the form; posted and valid, ``act(target, its data)`` and go back to the target's page.
 
-        ``act`` returns what to tell, or raises ``Refused`` or ``Problem``, which the form then shows.
+        ``act`` returns what to tell, or a page that does, or raises ``Refused`` or ``Problem``, which the form then
+        shows. What is ``dangerous`` asks for the second factor again where it was shown a while ago.
         """
+        target = self.target(request, object_id)
+        form = form_class(request.POST if request.method == "POST" else None, initial=initial(target))
+        if request.method == "POST" and form.is_valid():
+            detour = code_asked(request, self.admin_site) if dangerous else None
+            if detour is not None:
+                return detour
+            try:
+                with refused_where_busy():
+                    done = act(target, form.cleaned_data)
+                if isinstance(done, HttpResponse):
+                    return done
+                messages.success(request, done)
+                return HttpResponseRedirect(self.page_of(target))
+            except (Refused, Problem) as refusal:
+                form.add_error(None, refusal.detail)
+        return self.show_act(request, target, form, title=title, effect=effect)
+
+    def show_act(
+        self, request: HttpRequest, target: Any, form: forms.Form, *, title: str, effect: str, **more: Any
+    ) -> HttpResponse:
+        """Return the page of an act: what it is about, what it does, and the form."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts, "original": target, "title": title, "effect": effect, "form": form,
+            "back": self.page_of(target),
+            "summary": ", ".join(getattr(self, column)(target) for column in self.summary), **more,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/act.html", context)
+
+    def target(self, request: HttpRequest, object_id: str) -> Any:
+        """Return what the page is about, to whom may see it; else a page that says that there is none."""
         target = self.get_object(request, unquote(object_id))
         if target is None:
             raise Http404
         if not self.has_view_permission(request, target):
             raise PermissionDenied
-        back = self._page_of(target)
-        form = form_class(request.POST if request.method == "POST" else None, initial=initial(target))
-        if request.method == "POST" and form.is_valid():
-            try:
-                messages.success(request, act(target, form.cleaned_data))
-                return HttpResponseRedirect(back)
-            except (Refused, Problem) as refusal:
-                form.add_error(None, refusal.detail)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts, "original": target, "title": title, "effect": effect, "form": form, "back": back,
-            "summary": ", ".join(getattr(self, column)(target) for column in self.summary),
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/act.html", context)
+        return target
 
-    def _page_of(self, target: Model) -> str:
+    def page_of(self, target: Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[target.pk])

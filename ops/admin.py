@@ -11,29 +11,33 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 import ops.acts_admin
+import ops.alert_rules_admin
+import ops.alerts_admin
 import ops.approvals_admin
 import ops.audit_admin
+import ops.clients_admin
+import ops.console.holds_admin
+import ops.jobs_admin
+import ops.parked_admin
+import ops.people_admin
 import ops.reconciliation_admin
+import ops.schedules_admin
+import ops.statements_admin
+import ops.summaries_admin
 import ops.webhook_admin  # noqa: F401 (each registers its pages)
 from events.envelope import envelope
 from events.lag import lag
 from events.models import Cursor, Event, ParkedEvent
-from ledger.admin import ReadOnlyAdmin, link
+from ledger.admin import ReadOnlyAdmin, link, listed
+from ops.parked_admin import at_position
 from payments.models import Payment
 from wallets.models import Wallet
 
 
 def _subject(event: Event) -> SafeString:
     return link(Wallet if event.type.startswith("wallet.") else Payment, event.subject)
-
-
-def _at_position(queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """The rows at a position that somebody typed; none where it is no position."""
-    typed = term.isascii() and term.isdigit() and len(term) < 19
-    return queryset.filter(position=int(term)) if typed else queryset.none()
 
 
 @admin.register(Event)
@@ -46,7 +50,7 @@ class EventAdmin(ReadOnlyAdmin):
     readonly_fields = ("subject_link", "shown")
 
     def search_text(self, queryset: QuerySet[Event], term: str) -> QuerySet[Event]:
-        return _at_position(queryset, term)
+        return at_position(queryset, term)
 
     @admin.display(description="About")
     def subject_link(self, event: Event) -> SafeString:
@@ -83,24 +87,5 @@ class CursorAdmin(ReadOnlyAdmin):
         return int(cursor.behind)
 
     @admin.display(description="Set aside")
-    def parked(self, cursor: Any) -> int:
-        return int(cursor.parked)
-
-
-@admin.register(ParkedEvent)
-class ParkedEventAdmin(ReadOnlyAdmin):
-    list_display = ("consumer", "event", "why", "tries", "parked_at")
-    list_display_links = None
-    ordering = ("-id",)
-    search_help_text = "A position in the log"
-
-    def search_text(self, queryset: QuerySet[ParkedEvent], term: str) -> QuerySet[ParkedEvent]:
-        return _at_position(queryset, term)
-
-    @admin.display(description="Event")
-    def event(self, parked: ParkedEvent) -> SafeString:
-        return link(Event, parked.position)
-
-    @display(description="Why")
-    def why(self, parked: ParkedEvent) -> str:
-        return parked.error or "waits for an earlier one"
+    def parked(self, cursor: Any) -> SafeString | int:
+        return listed(ParkedEvent, cursor.parked, consumer=cursor.name) if cursor.parked else 0

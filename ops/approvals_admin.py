@@ -9,31 +9,38 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from ledger import clock
 from ledger.admin import ReadOnlyAdmin, link, listed
+from ledger.models import Account
 from ops.approvals.actions import ACTIONS
 from ops.approvals.deciding import approve, reject
 from ops.approvals.models import Approval
 from ops.approvals.proposing import cancel
-from ops.approvals.refusing import Refused
+from ops.approvals.refusing import Refused, refused_where_busy
 from ops.approvals.targets import changes, read_target, state_of
+from ops.approvals_queue import Waiting, tabs
+from ops.reconciliation.models import Finding
 from payments.models import Payment
 from walletplatform.audit.models import AuditEntry
-from walletplatform.identity.models import User
+from walletplatform.identity.models import Client, User
+from walletplatform.identity.step_up import code_asked
 from wallets.models import Wallet
 
 COLOURS = {
     "PENDING": "warning", "APPROVED": "info", "EXECUTED": "success", "REJECTED": "danger", "FAILED": "danger",
 }  # fmt: skip
-TARGETS = {"payment": Payment, "wallet": Wallet}
+TARGETS: dict[str, type[Model]] = {
+    "payment": Payment, "wallet": Wallet, "user": User, "client": Client, "account": Account, "finding": Finding,
+}  # fmt: skip
 
 
 class DecisionForm(forms.Form):
@@ -47,38 +54,24 @@ class DecisionForm(forms.Form):
     verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject")])
 
 
-class Waiting(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "show"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("decided", "Decided"), ("all", "All")]
-
-    def choices(self, changelist: Any) -> Any:
-        first, *others = super().choices(changelist)
-        yield {**first, "display": "Waiting"}
-        yield from others
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Approval]) -> QuerySet[Approval]:
-        if self.value() == "decided":
-            return queryset.exclude(state__in=Approval.OPEN)
-        return queryset if self.value() == "all" else queryset.filter(state__in=Approval.OPEN)
-
-
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
     """Who may only propose sees their own requests; who may see approvals sees all."""
 
-    list_display = ("what", "shown_state", "effect", "target", "maker_name", "age", "expires_at")
+    list_display = ("what", "shown_state", "amount", "effect", "target", "maker", "age", "left")
     list_filter = (Waiting,)
+    list_before_template = "admin/approval_tabs.html"
     ordering = ("-id",)
     id_lookups = ("pk", "target_id", "maker_id")
     search_help_text = "The id of a request, a payment, a wallet or a person"
     fields = (
-        "id", "what", "shown_state", "effect", "target", "reason", "maker_name", "age", "created_at", "expires_at",
-        "at_the_time", "decided_by_name", "decided_at", "note", "executed_at", "shown_result", "payload_sha256", "told",
+        "id", "what", "state_words", "full_effect", "full_target", "reason", "maker", "age", "created_at", "expires_at",
+        "at_the_time", "decided_by_name", "decided_at", "note", "executed_at", "shown_result", "digest", "told",
     )  # fmt: skip
-    readonly_fields = ("what", "shown_state", "effect", "target", "age", "at_the_time", "shown_result", "told")
+    readonly_fields = (
+        "what", "state_words", "full_effect", "full_target", "maker", "age", "at_the_time", "shown_result", "digest",
+        "told",
+    )  # fmt: skip
     change_form_outer_before_template = "admin/approval.html"
 
     def has_view_permission(self, request: HttpRequest, obj: Approval | None = None) -> bool:
@@ -97,6 +90,9 @@ class ApprovalAdmin(ReadOnlyAdmin):
         ]
         return [*own, *super().get_urls()]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, (extra_context or {}) | {"approval_tabs": tabs(request)})
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -106,12 +102,13 @@ class ApprovalAdmin(ReadOnlyAdmin):
 
     def _decision(self, request: HttpRequest, approval: Approval) -> dict[str, Any]:
         pending, own = approval.state == Approval.State.PENDING, approval.maker_id == request.user.pk
-        offered = pending and not own and request.user.has_perm("ops.decide_approval")
+        offered = pending and not own and request.user.has_perm(ACTIONS[approval.action].decided_by)
         return {
             "own": pending and own,
             "offered": offered,
             "effect": self.effect(approval),
             "changed": _changed(approval) if offered else "",
+            "preview": ACTIONS[approval.action].preview(approval) if pending else {},
             "form": DecisionForm(initial={"seen": approval.payload_sha256}),
             "decide": reverse("admin:ops_approval_decide", args=[approval.pk]),
             "cancel": reverse("admin:ops_approval_cancel", args=[approval.pk]),
@@ -141,8 +138,13 @@ class ApprovalAdmin(ReadOnlyAdmin):
         approval = self.get_object(request, unquote(object_id))
         if approval is None:
             raise Http404
+        detour = code_asked(request, self.admin_site)
+        if detour is not None:
+            return detour
         try:
-            _tell(request, act(approval, request.user))
+            with refused_where_busy():
+                decided = act(approval, request.user)
+            _tell(request, decided)
         except Refused as refusal:
             if refusal.code == "forbidden":
                 raise PermissionDenied from refusal
@@ -154,16 +156,49 @@ class ApprovalAdmin(ReadOnlyAdmin):
         return ACTIONS[approval.action].title
 
     @display(description="State", label=COLOURS)
-    def shown_state(self, approval: Approval) -> str:
-        return approval.state
+    def shown_state(self, approval: Approval) -> tuple[str, str]:
+        return approval.state, approval.get_state_display()
+
+    @admin.display(description="State")
+    def state_words(self, approval: Approval) -> str:
+        return approval.get_state_display()
+
+    @admin.display(description="Amount")
+    def amount(self, approval: Approval) -> str:
+        given = approval.payload.get("amount")
+        return f"{given}\N{NO-BREAK SPACE}{approval.asset}" if given and approval.asset else ""
+
+    @admin.display(description="Asked for by")
+    def maker(self, approval: Approval) -> str:
+        return (
+            f"{approval.maker_name or approval.maker_id}{' (client system)' if approval.maker_kind == 'client' else ''}"
+        )
+
+    @admin.display(description="Expires in")
+    def left(self, approval: Approval) -> str:
+        if approval.state != Approval.State.PENDING:
+            return ""
+        return timeuntil(approval.expires_at) if approval.expires_at > clock.now() else "expired"
 
     @admin.display(description="What will happen")
     def effect(self, approval: Approval) -> str:
         return ACTIONS[approval.action].effect(approval)
 
+    @admin.display(description="What will happen")
+    def full_effect(self, approval: Approval) -> SafeString:
+        return _wrapped(self.effect(approval))
+
     @admin.display(description="About")
     def target(self, approval: Approval) -> SafeString:
+        return link(TARGETS[approval.target_type], approval.target_id, f"{approval.target_type} {_short(approval)}")
+
+    @admin.display(description="About")
+    def full_target(self, approval: Approval) -> SafeString:
         return link(TARGETS[approval.target_type], approval.target_id)
+
+    @admin.display(description="SHA-256 of what was asked for")
+    def digest(self, approval: Approval) -> SafeString:
+        return _wrapped(approval.payload_sha256)
 
     @admin.display(description="Age")
     def age(self, approval: Approval) -> str:
@@ -172,7 +207,9 @@ class ApprovalAdmin(ReadOnlyAdmin):
     @admin.display(description="As it stood then")
     def at_the_time(self, approval: Approval) -> str:
         return ", ".join(
-            f"{name.replace('_', ' ')} {value}" for name, value in approval.expected.items() if value is not None
+            f"{name.replace('_', ' ')} {_worded(value)}"
+            for name, value in approval.expected.items()
+            if value is not None
         )
 
     @admin.display(description="What came of it")
@@ -186,6 +223,20 @@ class ApprovalAdmin(ReadOnlyAdmin):
     @admin.display(description="Audit trail")
     def told(self, approval: Approval) -> SafeString:
         return listed(AuditEntry, "Every step", q=approval.pk)
+
+
+def _worded(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _wrapped(text: str) -> SafeString:
+    return format_html('<span class="ops-wrap">{}</span>', text)
+
+
+def _short(approval: Approval) -> str:
+    return f"…{str(approval.target_id)[-8:]}"
 
 
 def _changed(approval: Approval) -> str:

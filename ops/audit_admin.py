@@ -15,27 +15,47 @@ from django.utils.safestring import SafeString
 
 from events.models import WebhookEndpoint
 from ledger.admin import ReadOnlyAdmin, link
+from ledger.console.filters import during, of_text
 from ledger.models import Asset
 from ops.approvals.models import Approval
+from ops.reconciliation.models import Finding, ReconciliationRun
+from ops.statements.models import Statement, StatementException, StatementSource
 from walletplatform.audit.models import AuditEntry
 from walletplatform.identity.models import Client, User
 from wallets.models import Wallet
 
 PAGES = {
     "approval": Approval, "asset": Asset, "client": Client, "group": Group, "user": User, "wallet": Wallet,
-    "webhook_endpoint": WebhookEndpoint,
+    "webhook_endpoint": WebhookEndpoint, "finding": Finding, "reconciliation": ReconciliationRun,
+    "statement": Statement, "statement_exception": StatementException, "statement_source": StatementSource,
 }  # fmt: skip
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "action", "about", "actor", "reason", "address", "request_id")
-    ordering = ("-id",)
+    list_filter = (of_text("action"), during("at"))
+    views = (("Last 24 hours", "window=24h"), ("Exports", "action=list.export"))
+    ordering = ("-at", "-id")
     search_help_text = "The id of an object, a person or client by id or name, or a request's id"
     fields = (
         "id", "at", "action", "about", "actor", "actor_id", "reason", "request_id", "address", "was", "became",
     )  # fmt: skip
     readonly_fields = ("at", "about", "actor", "was", "became")
+    export_columns = (
+        ("at", lambda entry: entry.at),
+        ("action", lambda entry: entry.action),
+        ("object type", lambda entry: entry.object_type),
+        ("object", lambda entry: entry.object_id),
+        ("by", lambda entry: entry.actor_name),
+        ("by id", lambda entry: entry.actor_id),
+        ("kind", lambda entry: entry.actor_kind),
+        ("reason", lambda entry: entry.reason),
+        ("address", lambda entry: entry.address),
+        ("request", lambda entry: entry.request_id),
+        ("before", lambda entry: json.dumps(entry.before, ensure_ascii=False) if entry.before else ""),
+        ("after", lambda entry: json.dumps(entry.after, ensure_ascii=False) if entry.after else ""),
+    )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -1,13 +1,11 @@
-"""What the console's first page shows: how much of each asset is in wallets, a minute old at most."""
+"""How much of each asset is in wallets, a minute old at most."""
 
 from __future__ import annotations
 
 from time import time
-from typing import Any
 
 import orjson
 from django.db.models import Sum
-from django.http import HttpRequest
 
 from ledger.models import Account
 from ledger.money import to_text
@@ -15,12 +13,6 @@ from walletplatform.cache.redis import ask
 
 SECONDS = 60
 NAME = "dashboard:balances"
-
-
-def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the figures to the page's context (unfold's DASHBOARD_CALLBACK)."""
-    figures, age = balances()
-    return context | {"balances": figures, "balances_age": age}
 
 
 def balances() -> tuple[list[dict[str, str]], int]:

@@ -57,15 +57,19 @@ class Cast:
 
 def tell(*, seed: int, days: int, payments: int) -> Iterator[int]:
     """Play the story on an empty ledger; yield, step by step, how many payments have been made."""
-    chance = random.Random(seed)  # noqa: S311 (a story, not a secret)
     end = clock.now()
     begin = end - timedelta(days=days)
     try:
         _set_clock(begin - timedelta(hours=1))
         cast = _cast()
-        yield from _play(chance, cast, _moments(chance, begin, end, payments))
+        yield from _play(seed, cast, _moments(chance_of(seed, "moments"), begin, end, payments))
     finally:
         set_shift(timedelta(0))
+
+
+def chance_of(seed: int, subject: str) -> random.Random:
+    """Chance of its own for each subject: what happens does not depend on the hour at which the story is told."""
+    return random.Random(f"{seed} {subject}")  # noqa: S311 (a story, not a secret)
 
 
 def _cast() -> Cast:
@@ -111,15 +115,15 @@ def _moments(chance: random.Random, begin: datetime, end: datetime, payments: in
     return sorted(moments)
 
 
-def _play(chance: random.Random, cast: Cast, moments: list[datetime]) -> Iterator[int]:
+def _play(seed: int, cast: Cast, moments: list[datetime]) -> Iterator[int]:
     suspended: list[tuple[UUID, Principal]] = []
-    aftermath = Aftermath(chance)
+    aftermath = Aftermath(lambda subject: chance_of(seed, subject))
     done = 0
     while done < len(moments):
         step_end = moments[done] + STEP
         upcoming = len([moment for moment in moments[done : done + 40] if moment <= step_end])
         _set_clock(moments[done])
-        commands = [_move(chance, cast, done + place, len(moments)) for place in range(upcoming)]
+        commands = [_move(seed, cast, done + place, len(moments)) for place in range(upcoming)]
         outcomes = execute(commands)
         aftermath.follow(moments[done], commands, outcomes)
         aftermath.come(moments[done], cast)
@@ -128,13 +132,16 @@ def _play(chance: random.Random, cast: Cast, moments: list[datetime]) -> Iterato
         if before // 400 != done // 400:
             for wallet, client in suspended:
                 _change(client, wallet, "ACTIVE", "Checked: all well")
-            suspended = [(cast.wallets[chance.choice(NAMES)]["EUR"], cast.shop)]
+            name = chance_of(seed, f"suspension {done // 400}").choice(NAMES)
+            suspended = [(cast.wallets[name]["EUR"], cast.shop)]
             for wallet, client in suspended:
                 _change(client, wallet, "SUSPENDED", "Unusual activity reported")
         yield done
 
 
-def _move(chance: random.Random, cast: Cast, number: int, total: int) -> Move:
+def _move(seed: int, cast: Cast, number: int, total: int) -> Move:
+    key = f"demo-{number}"
+    chance = chance_of(seed, key)
     person, other = chance.sample(NAMES, 2)
     own, others = cast.wallets[person], cast.wallets[other]
     kind, client, sender, receiver, amount, words = chance.choices(
@@ -162,12 +169,11 @@ def _move(chance: random.Random, cast: Cast, number: int, total: int) -> Move:
             ]
         )
     value = Decimal(amount) / 100 if client is cast.shop and words not in _POINTS else Decimal(amount)
-    key = f"demo-{number}"
     return Move(
         principal=client,
         key=key,
         fingerprint=fingerprint("POST", f"/demo/{kind}", key),
-        request_id=f"demo-{number}",
+        request_id=key,
         traceparent="",
         kind=kind,
         sender_id=sender,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -45,7 +45,7 @@ class Turn:
 class Aftermath:
     """The turns still to come."""
 
-    chance: random.Random
+    chance_of: Callable[[str], random.Random]
     coming: list[Turn] = field(default_factory=list)
     swept: datetime | None = None
 
@@ -55,13 +55,14 @@ class Aftermath:
             if outcome.status >= 400:
                 continue
             payment_id = UUID(orjson.loads(outcome.body)["id"])
+            chance = self.chance_of(f"fate of {command.key}")
             if command.kind == "authorization":
-                _, verb, days, words = self.chance.choices(PRE_ORDER, [weight for weight, *_ in PRE_ORDER])[0]
+                _, verb, days, words = chance.choices(PRE_ORDER, [weight for weight, *_ in PRE_ORDER])[0]
                 if verb is not None:
                     at = now + timedelta(days=days)
                     self.coming.append(Turn(at, command, payment_id, verb, _details(command, words)))
-            elif command.description == "Order" and self.chance.random() < REFUNDED:
-                reason = self.chance.choice(["Returned", "Damaged", "Late"])
+            elif command.description == "Order" and chance.random() < REFUNDED:
+                reason = chance.choice(["Returned", "Damaged", "Late"])
                 at = now + timedelta(hours=30)
                 self.coming.append(Turn(at, command, payment_id, Refund, {"reason": reason}))
 

@@ -4,10 +4,56 @@ from __future__ import annotations
 
 from django.db import models
 
+from ops.alerts.models import Alert, AlertConfiguration, AlertStep, Notification, NotifiedAlert
+from ops.alerts.read_models import AlertSample, LatestPayment, RepeatedPayment, RequestTrouble
 from ops.approvals.models import Approval
+from ops.console.models import SavedView
+from ops.failures.models import ClientFigure, FailedPayment
+from ops.jobs.models import Job
 from ops.reconciliation.models import Finding, ReconciliationRun
+from ops.statements.models import (
+    MatchedEntry,
+    MatchedLine,
+    Statement,
+    StatementException,
+    StatementLine,
+    StatementMatch,
+    StatementSource,
+    StatementUpload,
+)
+from ops.summaries.models import ModelCall, Summary
 
-__all__ = ["Approval", "Finding", "OpenHold", "PaymentFigure", "ReconciliationRun", "SettlementTotal"]
+__all__ = [
+    "Alert",
+    "AlertConfiguration",
+    "AlertSample",
+    "AlertStep",
+    "Approval",
+    "ClientFigure",
+    "FailedPayment",
+    "Finding",
+    "Job",
+    "LatestPayment",
+    "MatchedEntry",
+    "MatchedLine",
+    "ModelCall",
+    "Notification",
+    "NotifiedAlert",
+    "OpenHold",
+    "PaymentFigure",
+    "ReconciliationRun",
+    "RepeatedPayment",
+    "RequestTrouble",
+    "SavedView",
+    "SettlementTotal",
+    "Statement",
+    "StatementException",
+    "StatementLine",
+    "StatementMatch",
+    "StatementSource",
+    "StatementUpload",
+    "Summary",
+]
 
 
 class PaymentFigure(models.Model):

@@ -20,6 +20,8 @@ def _read_by(consumer: str) -> str:
                   FROM processed_events d JOIN events e ON e.position = d.position WHERE d.consumer = '{consumer}')"""
 
 
+# Who asked for payment ``p``; the zeros stand for people.
+_CLIENT = "coalesce(c.id, '00000000-0000-0000-0000-000000000000')"
 READ_MODEL_CHECKS = [
     Check(
         "E3",
@@ -58,6 +60,39 @@ READ_MODEL_CHECKS = [
               FROM settlement_totals s FULL JOIN recount r USING (day, account_id)
              WHERE (s.account_kind, s.asset, s.entries, s.debits, s.credits)
                    IS DISTINCT FROM (r.kind, r.asset, r.entries, r.debits, r.credits)""",
+    ),
+    Check(
+        "E3",
+        "the failed payments are those that were told to fail, each as it is",
+        f"""WITH recount AS (
+                SELECT p.id AS payment_id, e.time AS failed_at, p.kind, p.asset, f.code, f.category,
+                       {_CLIENT} AS client_id, coalesce(a.id, b.id) AS wallet_id, p.amount
+                  FROM {_read_by("failures")} AS e JOIN payments p ON p.id = e.subject
+                  LEFT JOIN transaction_failures f ON f.payment_id = p.id
+                  LEFT JOIN identity_clients c ON c.id = p.principal_id
+                  LEFT JOIN wallets a ON a.id = p.sender_id LEFT JOIN wallets b ON b.id = p.receiver_id
+                 WHERE e.type = 'payment.failed')
+            SELECT payment_id::text, concat_ws(' ', f.code, f.amount, f.asset, 'recounted', r.code, r.amount, r.asset)
+              FROM failure_payments f FULL JOIN recount r USING (payment_id)
+             WHERE (f.failed_at, f.kind, f.asset, f.code, f.category, f.client_id, f.wallet_id, f.amount)
+                   IS DISTINCT FROM
+                   (r.failed_at, r.kind, r.asset, r.code, r.category, r.client_id, r.wallet_id, r.amount)""",
+    ),
+    Check(
+        "E3",
+        "the figures of clients are a recount of their payments",
+        f"""WITH recount AS (
+                SELECT s.span, date_trunc(s.span, e.time, 'UTC') AS begins_at, {_CLIENT} AS client_id, p.asset,
+                       substr(e.type, 9) AS outcome, count(*) AS payments, sum(p.amount) AS amount
+                  FROM {_read_by("failures")} AS e JOIN payments p ON p.id = e.subject
+                  LEFT JOIN identity_clients c ON c.id = p.principal_id
+                 CROSS JOIN (VALUES ('hour'), ('day')) AS s (span)
+                 WHERE e.type IN ('payment.settled', 'payment.failed') GROUP BY 1, 2, 3, 4, 5)
+            SELECT concat_ws(' ', span, begins_at, client_id, asset, outcome),
+                   coalesce(f.payments, 0) || ' payments of ' || coalesce(f.amount, 0)
+                   || ', recounted ' || coalesce(r.payments, 0) || ' of ' || coalesce(r.amount, 0)
+              FROM failure_clients f FULL JOIN recount r USING (span, begins_at, client_id, asset, outcome)
+             WHERE (f.payments, f.amount) IS DISTINCT FROM (r.payments, r.amount)""",
     ),
     Check(
         "E3",

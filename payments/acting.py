@@ -11,10 +11,13 @@ from typing import Any
 
 from ledger.money import to_text
 from payments.commands import ONE_STEP, Act, Capture, Extend, Reauthorize, Refund, Reverse, Review, Void
-from payments.moving import minor_units, not_active, overflow, short_of_funds
+from payments.limits import over_limit
+from payments.moving import minor_units, not_active, overflow, short_of_funds, short_to_hold
 from payments.state import Draft, PaymentState, Refusal, State
 
 NOT_FOUND = Refusal("not_found", "There is no such payment.")
+_MEANWHILE = Refusal("lock_timeout", "More of it was captured or given back meanwhile. Ask again.")
+_ADJUSTED = "An adjustment is undone by another adjustment."
 
 
 def draft_act(state: State, command: Act) -> Draft | Refusal:
@@ -30,7 +33,10 @@ def draft_act(state: State, command: Act) -> Draft | Refusal:
         # Of a payment that failed because its sides hold different assets, nothing can go back.
         if receiver.asset == parent.asset:
             sender, receiver = receiver, sender
-        amount = asked or parent.captured - parent.refunded_amount
+        left = parent.captured - parent.refunded_amount
+        amount = asked or left
+        if _too_large(command, parent, amount) and amount <= left:
+            return _MEANWHILE
     else:
         amount = asked or parent.held
     if isinstance(command, Extend):
@@ -39,6 +45,10 @@ def draft_act(state: State, command: Act) -> Draft | Refusal:
             return later
     # What is refused still has an amount: that of the payment which it was about.
     return Draft(command.kind, sender, receiver, amount or parent.amount, parent, command.reason)
+
+
+def _too_large(command: Refund | Reverse, parent: PaymentState, amount: int) -> bool:
+    return command.at_most is not None and parent.refunded_amount + amount > command.at_most
 
 
 def decline_act(state: State, command: Act, draft: Draft) -> Refusal | None:
@@ -98,10 +108,12 @@ def _decline_reauthorization(state: State, draft: Draft, parent: PaymentState) -
     more = draft.amount - parent.authorized_amount
     if more <= 0:
         return None
-    return not_active(state, draft) or short_of_funds(draft.sender, more)
+    return not_active(state, draft) or short_to_hold(draft.sender, more) or over_limit(state, draft, more)
 
 
 def _decline_refund(state: State, draft: Draft, parent: PaymentState) -> Refusal | None:
+    if parent.kind == "adjustment":
+        return _invalid(state, parent, _ADJUSTED)
     if parent.kind not in ONE_STEP and not parent.is_hold:
         return _invalid(state, parent, f"Not a {parent.kind}: refund the payment that it belongs to.")
     refundable = parent.captured - parent.refunded_amount
@@ -112,6 +124,8 @@ def _decline_refund(state: State, draft: Draft, parent: PaymentState) -> Refusal
 
 
 def _decline_reversal(state: State, draft: Draft, parent: PaymentState) -> Refusal | None:
+    if parent.kind == "adjustment":
+        return _invalid(state, parent, _ADJUSTED)
     if parent.kind not in ONE_STEP:
         return _invalid(state, parent, f"Not a {parent.kind}: only a payment in one step is reversed.")
     if parent.status != "SETTLED":

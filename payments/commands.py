@@ -32,13 +32,25 @@ VERDICTS = ("allow", "deny", "review")
 ONE_STEP = frozenset({"transfer", "topup", "bonus", "spend"})
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How the audit trail names a member of staff: name, address, and the id of the approval behind it if any."""
+
+    name: str
+    address: str = ""
+    approval: str = ""
+
+
+NOBODY = Signature("")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """
     Who asks, under which key. ``fingerprint`` tells whether a repeated ``key`` repeats its request.
 
     ``keeps_key`` is False for what is not answered under a key of its own: an item of a bundle that has
-    one key for all, and what no caller asked for.
+    one key for all, and what no caller asked for. What staff ask for goes into the audit trail, under ``signature``.
     """
 
     principal: Principal
@@ -47,6 +59,7 @@ class Command:
     request_id: str
     traceparent: str
     keeps_key: bool = True
+    signature: Signature | None = None
 
     @property
     def scoped_key(self) -> tuple[UUID, str]:
@@ -77,6 +90,26 @@ class Move(Command):
     @property
     def wallet_ids(self) -> list[UUID]:
         return [wallet for wallet in (self.sender_id, self.receiver_id) if wallet is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust(Command):
+    """
+    Set right what is recorded: move ``amount`` between a wallet and a system account, or between two of these.
+
+    ``metadata`` says what it refers to. Only what two people have approved becomes one: the API has no way to it.
+    """
+
+    kind: ClassVar[str] = "adjustment"
+    sender_id: UUID
+    receiver_id: UUID
+    amount: Decimal
+    reason: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def account_ids(self) -> list[UUID]:
+        return [self.sender_id, self.receiver_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +165,22 @@ class Reauthorize(Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund(Act):
-    """Give ``amount`` (None: all that is left) back to where the money came from."""
+    """
+    Give ``amount`` (None: all that is left) back to where the money came from.
+
+    ``at_most`` is how much may have been given back with it in all, in minor units, where one person asks.
+    """
 
     kind = "refund"
+    at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverse(Act):
-    """Undo the whole of a payment, once."""
+    """Undo the whole of a payment, once. ``at_most`` as of a refund."""
 
     kind = "reversal"
+    at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

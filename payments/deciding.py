@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from ledger.idempotency import StoredOutcome
 from ledger.posting import Journal
 from payments.acting import decline_act, draft_act
-from payments.commands import Act, Command, Expire, Move
+from payments.adjusting import draft_adjustment
+from payments.auditing import seen, sign
+from payments.commands import Act, Adjust, Command, Expire, Move
 from payments.effects import carry_out, expire
+from payments.limits import over_limit
 from payments.moving import decline_move, draft_move
 from payments.recording import fail, refuse
 from payments.reviewing import DENIED
@@ -45,7 +48,11 @@ def decide_one(state: State, plan: Plan, command: Command) -> Outcome:
     if draft is None:
         assert refusal is not None
         return refuse(command, refusal)
+    by_staff = command.principal.kind == "staff"
+    before = seen(draft) if by_staff else None
     outcome = carry_out(state, plan, command, draft) if refusal is None else fail(state, plan, command, draft, refusal)
+    if by_staff:
+        sign(plan, command, draft, before, outcome)
     remember(state, command, outcome)
     return outcome
 
@@ -59,6 +66,9 @@ def examine(state: State, command: Command) -> tuple[Draft | None, Refusal | Non
     if isinstance(command, Move):
         draft = draft_move(state, command)
         refusal = draft if isinstance(draft, Refusal) else _decline(state, command, draft)
+    elif isinstance(command, Adjust):
+        draft = draft_adjustment(state, command)
+        refusal = draft if isinstance(draft, Refusal) else decline_move(state, draft)
     else:
         assert isinstance(command, Act)
         draft = draft_act(state, command)
@@ -70,7 +80,9 @@ def examine(state: State, command: Command) -> tuple[Draft | None, Refusal | Non
 
 
 def _decline(state: State, command: Move, draft: Draft) -> Refusal | None:
-    return DENIED if command.verdict == "deny" else decline_move(state, draft)
+    if command.verdict == "deny":
+        return DENIED
+    return decline_move(state, draft) or over_limit(state, draft, draft.amount)
 
 
 def replay(state: State, command: Command) -> Outcome | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from payments.commands import (
     Act,
+    Adjust,
     Capture,
     Command,
     Expire,
@@ -18,6 +19,7 @@ from payments.commands import (
     Review,
     Void,
 )
+from payments.limits import count
 from payments.recording import answer, record_payment, settle, show, tell, tell_of_parent
 from payments.reviewing import decide_review, put_aside
 from payments.state import Draft, Outcome, PaymentState, Plan, State
@@ -36,6 +38,7 @@ def expire(state: State, plan: Plan, command: Expire) -> None:
 
 
 def _move(state: State, plan: Plan, command: Move, draft: Draft) -> Outcome:
+    count(state, plan, draft, draft.amount)
     if command.verdict == "review":
         return put_aside(state, plan, command, draft)
     if command.kind != "authorization":
@@ -77,6 +80,7 @@ def _reauthorize(state: State, plan: Plan, command: Reauthorize, draft: Draft) -
     parent = _parent(draft)
     assert parent.authorized_amount is not None
     plan.journal.hold(draft.sender, draft.amount - parent.authorized_amount)
+    count(state, plan, draft, draft.amount - parent.authorized_amount)
     parent.authorized_amount = draft.amount
     payment = record_payment(state, plan, command, draft, "SETTLED")
     tell_of_parent(state, plan, command, "payment.authorized", parent)
@@ -106,6 +110,7 @@ def _parent(draft: Draft) -> PaymentState:
 
 _EFFECTS: dict[type[Command], Callable[..., Outcome]] = {
     Move: _move,
+    Adjust: settle,
     Capture: _capture,
     Void: _void,
     Extend: _extend,

@@ -35,6 +35,8 @@ from ledger.watchdog import GivenUp
 from payments import statements
 from payments.bundles import Bundle
 from payments.commands import Command
+from payments.limits import limits_of
+from payments.previewing import Preview, foresee
 from payments.state import Outcome, PaymentState, Plan, State, WalletState
 from payments.timing import decide_each, decide_together
 from walletplatform.api.problems import Problem
@@ -44,6 +46,7 @@ from walletplatform.observability import metrics
 logger = logging.getLogger(__name__)
 
 TRIES = 3
+_NO_LIMITS = (None, None)
 
 T = TypeVar("T")
 
@@ -68,6 +71,17 @@ def execute(
         lambda: _Run(
             commands, commands, commands, lambda state: decide_each(state, commands), dry_run, patience_ms, write_ms
         )
+    )
+
+
+def preview(command: Command) -> Preview:
+    """
+    Say what a command would do now: it locks nothing and writes nothing.
+
+    :raises Problem: ``unavailable``
+    """
+    return _until_done(
+        lambda: _Run([command], [command], [command], lambda state: foresee(state, command), dry_run=True)
     )
 
 
@@ -191,7 +205,7 @@ class _Run(Generic[T]):
         return answer
 
     def _lock_and_read(self, connection: psycopg.Connection[Any]) -> State:
-        wallets = array(list({wallet for command in self.commands for wallet in statements.wallet_ids(command)}))
+        named = array(list({account for command in self.commands for account in statements.account_ids(command)}))
         payments = statements.payment_ids(self.commands)
         with connection.pipeline():
             if self.dry_run:
@@ -205,16 +219,18 @@ class _Run(Generic[T]):
             locked = connection.execute(*statements.what_to_lock(self.commands, dry_run=self.dry_run))
             clock = connection.execute(statements.CLOCK)
             in_use = connection.execute(statements.READ_IN_USE, _names(self.keyed))
-            reads = [connection.execute(statements.READ_WALLETS, (wallets,))]
+            reads = [connection.execute(statements.READ_WALLETS, (named,))]
             if payments:
                 reads.append(connection.execute(statements.READ_PARTIES, (array(payments),)))
                 acted_on = connection.execute(statements.READ_PAYMENTS, (array(payments),))
         accounts = {row[0]: AccountState(*row) for row in locked}
         (now,) = clock.fetchall()[0]
+        wallets = [row for read in reads for row in read]
         return State(
             now=now,
             accounts=accounts,
-            wallets={row[0]: WalletState(*row[1:]) for read in reads for row in read},
+            wallets={row[0]: WalletState(*row[1:3]) for row in wallets},
+            limits={row[0]: limits_of(*row[3:]) for row in wallets if row[3:5] != _NO_LIMITS},
             keys={(row[0], row[1]): StoredOutcome(*row[2:]) for row in in_use},
             new_id=id_maker(at=now),
             # One that was made after the accounts were looked for is not there yet.

@@ -26,7 +26,7 @@ from payments.engine import execute
 from payments.lanes import Lanes, answer_known, execute_together
 from payments.locked import what_is_locked
 from payments.state import Outcome
-from payments.statements import wallet_ids
+from payments.statements import account_ids
 from payments.waiting import Waiter
 from walletplatform.api.problems import Problem
 from walletplatform.cache.turns import turn
@@ -48,7 +48,7 @@ def submit(command: Command) -> Outcome:
         ``outcome_unknown`` where it had begun by then
     """
     if not settings.GROUP_COMMIT:
-        with turn(wallet_ids(command)):
+        with turn(account_ids(command)):
             return execute([command])[0]
     return _group_of(os.getpid()).submit(command)
 

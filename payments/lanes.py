@@ -20,7 +20,7 @@ import psycopg
 from ledger.database import epoch
 from payments.engine import TooMuch, execute
 from payments.state import Outcome
-from payments.statements import wallet_ids
+from payments.statements import account_ids
 from payments.waiting import Waiter
 from walletplatform.api.problems import Problem
 from walletplatform.cache import replays
@@ -62,7 +62,7 @@ class Lanes:
         """
         if not self.lanes:
             return False
-        for name in (_key(waiter), *map(str, wallet_ids(waiter.command))):
+        for name in (_key(waiter), *map(str, account_ids(waiter.command))):
             with self.lock:
                 if name in self.lanes:
                     self._enter(self.lanes[name], name, waiter)

@@ -9,7 +9,7 @@ from ledger.arrays import columns
 from ledger.database import money_connection, numbered
 from ledger.idempotency import CLAIM
 from payments.commands import Act, Command
-from payments.statements import system_accounts, wallet_ids
+from payments.statements import account_ids, system_accounts
 
 ACCOUNTS_LOCKED = numbered("""
     WITH wanted (place, account_id) AS (
@@ -55,7 +55,7 @@ def what_is_locked(commands: Sequence[Command]) -> dict[int, str]:
 
 def _accounts(commands: Sequence[Command]) -> list[str]:
     wallets: list[tuple[Any, ...]] = [
-        (place, wallet) for place, command in enumerate(commands) for wallet in wallet_ids(command)
+        (place, wallet) for place, command in enumerate(commands) for wallet in account_ids(command)
     ]
     systems: list[tuple[Any, ...]] = [
         (place, *pair) for place, command in enumerate(commands) for pair in system_accounts(command)

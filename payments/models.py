@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from ledger.models import Account, Asset
+from wallets.models import Wallet
 
 
 class Payment(models.Model):
@@ -104,6 +105,55 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class WalletLimits(models.Model):
+    """
+    What a wallet may pay at most (``payments.limits``), in minor units; NULL is as much as it has.
+
+    Setting or lowering one is free; raising one, or taking it away, only what two people have approved: the database
+    keeps to that.
+    """
+
+    wallet = models.OneToOneField(
+        Wallet, models.PROTECT, primary_key=True, db_column="wallet_id", related_name="limits"
+    )
+    per_payment = models.BigIntegerField(null=True)
+    per_day = models.BigIntegerField(null=True)
+    counted_from = models.DateField(null=True, help_text="The first day that is counted, where there is a limit a day.")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "wallet_limits"
+        verbose_name_plural = "wallet limits"
+        constraints = [
+            models.CheckConstraint(condition=Q(per_payment__gt=0), name="wallet_limits_per_payment"),
+            models.CheckConstraint(condition=Q(per_day__gt=0), name="wallet_limits_per_day"),
+            models.CheckConstraint(
+                condition=Q(per_day__isnull=True, counted_from__isnull=True)
+                | Q(per_day__isnull=False, counted_from__isnull=False),
+                name="wallet_limits_counted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"limits of {self.wallet_id}"
+
+
+class WalletSpending(models.Model):
+    """What counted towards a wallet's limit a day: derived from its payments, on days (UTC) that are counted."""
+
+    pk = models.CompositePrimaryKey("wallet_id", "day")
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="spending", db_index=False)
+    day = models.DateField()
+    spent = models.BigIntegerField()
+
+    class Meta:
+        db_table = "wallet_spending"
+        constraints = [models.CheckConstraint(condition=Q(spent__gte=0), name="wallet_spending_spent")]
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id} {self.day}"
 
 
 class PaymentTransition(models.Model):

@@ -11,6 +11,7 @@ from payments.commands import FLOWS, Move
 from payments.state import Draft, Refusal, State
 
 NOT_FOUND = Refusal("not_found", "There is no such wallet.")
+_TOO_LITTLE = Refusal("insufficient_funds", "The available balance is too small.")
 
 
 def draft_move(state: State, command: Move) -> Draft | Refusal:
@@ -57,7 +58,8 @@ def decline_move(state: State, draft: Draft) -> Refusal | None:
     sender, receiver = draft.sender, draft.receiver
     if receiver.asset != sender.asset:
         return Refusal("asset_mismatch", f"One wallet holds {sender.asset}, the other {receiver.asset}.")
-    return not_active(state, draft) or short_of_funds(sender, draft.amount) or overflow(draft)
+    short = short_to_hold if draft.kind == "authorization" else short_of_funds
+    return not_active(state, draft) or short(sender, draft.amount) or overflow(draft)
 
 
 def not_active(state: State, draft: Draft) -> Refusal | None:
@@ -76,7 +78,12 @@ def not_active(state: State, draft: Draft) -> Refusal | None:
 def short_of_funds(account: AccountState, amount: int) -> Refusal | None:
     if account.covers(amount):
         return None
-    return Refusal("insufficient_funds", "The available balance is too small.")
+    return _TOO_LITTLE
+
+
+def short_to_hold(account: AccountState, amount: int) -> Refusal | None:
+    """The same for what is held, which an overdraft is not there for."""
+    return None if account.can_hold(amount) else _TOO_LITTLE
 
 
 def overflow(draft: Draft) -> Refusal | None:

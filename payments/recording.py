@@ -20,6 +20,7 @@ CATEGORY = {
     "balance_overflow": "platform",
     "insufficient_funds": "customer",
     "invalid_state": "client",
+    "limit_exceeded": "limit",
     "payment_denied": "risk",
     "review_required": "risk",
     "wallet_not_active": "customer",

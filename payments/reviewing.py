@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from payments.commands import Move, Review
+from payments.limits import give_back
 from payments.moving import decline_move
 from payments.recording import (
     answer,
@@ -34,7 +35,8 @@ def decide_review(state: State, plan: Plan, command: Review, draft: Draft) -> Ou
     """
     Approve or deny what was put aside.
 
-    What is approved, and may not happen any more (the money is gone, a wallet suspended), fails for that.
+    What is approved, and may not happen any more (the money is gone, a wallet suspended), fails for that. Its
+    wallet's limits were asked when it was made, and it counts since then.
     """
     payment = draft.parent
     assert payment is not None
@@ -69,6 +71,7 @@ def _settle(state: State, plan: Plan, command: Review, payment: PaymentState, as
 
 def _fail(state: State, plan: Plan, command: Review, payment: PaymentState, refusal: Refusal) -> dict[str, str]:
     payment.status, payment.authorized_amount, payment.expires_at = "FAILED", None, None
+    give_back(state, plan, payment)
     plan.changed[payment.id] = payment
     failure = record_failure(state, plan, payment, refusal)
     tell(state, plan, command, "payment.failed", payment.id, show(state, payment, failure))

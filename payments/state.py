@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,20 @@ from walletplatform.api.problems import CATALOGUE
 class WalletState:
     user_id: UUID
     status: str
+
+
+@dataclass(slots=True)
+class Limits:
+    """
+    What a wallet may pay at most, in one payment and in a day (UTC); None is as much as it has.
+
+    ``counted_from`` is the first day that is counted, ``spent`` what was counted on a day. Minor units.
+    """
+
+    per_payment: int | None
+    per_day: int | None
+    counted_from: date | None = None
+    spent: dict[date, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -78,7 +92,8 @@ class State:
     """
     Everything a batch may depend on, read under its locks.
 
-    ``now`` is the database's clock or the latest booking of any account here, whichever is later.
+    ``now`` is the database's clock or the latest booking of any account here, whichever is later. ``limits`` are
+    those of the wallets that have some.
     Accounts and payments change as commands are decided, so each command sees what those before it left.
     """
 
@@ -88,6 +103,7 @@ class State:
     keys: KeysInUse
     new_id: Callable[[], UUID]
     payments: dict[UUID, PaymentState] = field(default_factory=dict)
+    limits: dict[UUID, Limits] = field(default_factory=dict)
 
     def system_account(self, asset: str, kind: str) -> AccountState:
         for account in self.accounts.values():
@@ -98,7 +114,11 @@ class State:
 
 @dataclass(slots=True)
 class Plan:
-    """The rows that a decided batch writes, in order. ``changed`` are payments that were there before."""
+    """
+    The rows that a decided batch writes, in order.
+
+    ``changed`` are payments that were there before, ``counted`` what wallets have spent more, or less, on a day.
+    """
 
     journal: Journal
     payments: list[tuple[Any, ...]] = field(default_factory=list)
@@ -106,6 +126,8 @@ class Plan:
     failures: list[tuple[Any, ...]] = field(default_factory=list)
     keys: list[tuple[Any, ...]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    counted: dict[tuple[UUID, date], int] = field(default_factory=dict)
+    audits: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:

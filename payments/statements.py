@@ -13,7 +13,7 @@ from ledger.arrays import array, columns
 from ledger.database import numbered
 from ledger.idempotency import CLAIM_KEYS, INSERT_KEYS, READ_KEYS
 from ledger.posting import INSERT_ENTRIES, INSERT_TRANSACTIONS
-from payments.commands import FLOWS, WALLET, Act, Command, Move
+from payments.commands import FLOWS, WALLET, Act, Adjust, Command, Move
 from payments.state import Plan
 
 # The parties of a payment never change, so they may be read before anything is locked.
@@ -28,8 +28,17 @@ READ = numbered(read_accounts())
 READ_WITH_PARTIES = numbered(read_accounts(also=_PARTIES))
 CLOCK = "SELECT ledger_now()"
 READ_IN_USE = numbered(READ_KEYS)
-READ_WALLETS = "SELECT id, user_id, status FROM wallets WHERE id = ANY($1::uuid[])"
-READ_PARTIES = numbered(f"SELECT id, user_id, status FROM wallets WHERE id IN ({_PARTIES})")
+# What counts towards a day's limit is asked for only where there is one. Yesterday's too: the clock was read before,
+# and midnight may lie in between.
+_WALLETS = """
+    SELECT w.id, w.user_id, w.status, l.per_payment, l.per_day, l.counted_from,
+           CASE WHEN l.per_day IS NOT NULL THEN
+               (SELECT jsonb_object_agg(s.day, s.spent) FROM wallet_spending AS s
+                 WHERE s.wallet_id = l.wallet_id AND s.day >= (SELECT (ledger_now() AT TIME ZONE 'UTC')::date - 1)) END
+      FROM wallets AS w LEFT JOIN wallet_limits AS l ON l.wallet_id = w.id
+"""
+READ_WALLETS = f"{_WALLETS} WHERE w.id = ANY($1::uuid[])"
+READ_PARTIES = numbered(f"{_WALLETS} WHERE w.id IN ({_PARTIES})")
 READ_PAYMENTS = """
     SELECT id, kind, status, asset, amount, sender_id, receiver_id, parent_id, description, metadata, request_id,
            created_at, effective_at, authorized_amount, captured_amount, refunded_amount, expires_at
@@ -56,15 +65,35 @@ _INSERT_FAILURES = """
     INSERT INTO transaction_failures (payment_id, code, category, detail, created_at)
     SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
 """
+# One wallet's day is either here or there, so no row is written twice by the one statement.
+_COUNT = """
+    INSERT INTO wallet_spending AS s (wallet_id, day, spent)
+    SELECT * FROM unnest(%s::uuid[], %s::date[], %s::bigint[])
+        ON CONFLICT (wallet_id, day) DO UPDATE SET spent = s.spent + EXCLUDED.spent
+"""
+_GIVE_BACK = """
+    UPDATE wallet_spending AS s SET spent = s.spent + n.change
+      FROM unnest(%s::uuid[], %s::date[], %s::bigint[]) AS n (wallet_id, day, change)
+     WHERE s.wallet_id = n.wallet_id AND s.day = n.day
+"""
+_INSERT_AUDIT = """
+    INSERT INTO audit_entries (actor_kind, actor_id, actor_name, action, object_type, object_id, before, after,
+                               reason, request_id, address)
+    SELECT 'staff', n.actor_id, n.actor_name, n.action, 'payment', n.object_id, n.before, n.after,
+           n.reason, n.request_id, n.address
+      FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::text[], %s::text[],
+                  %s::text[])
+           AS n (actor_id, actor_name, action, object_id, before, after, reason, request_id, address)
+"""
 
 
 def what_to_lock(commands: Sequence[Command], *, dry_run: bool) -> tuple[str, list[str]]:
     """Return the statement that locks all accounts of ``commands`` (a dry run's only reads), and its parameters."""
-    wallets = {wallet for command in commands for wallet in wallet_ids(command)}
+    named = {account for command in commands for account in account_ids(command)}
     system = {pair for command in commands for pair in system_accounts(command)}
     payments = payment_ids(commands)
     parameters = [
-        array(list(wallets)),
+        array(list(named)),
         array([wallet for wallet, _ in system]),
         array([kind for _, kind in system]),
     ]
@@ -92,6 +121,9 @@ def what_to_write(plan: Plan) -> tuple[str, list[str]]:
         UPDATE_ACCOUNTS: plan.journal.account_rows(),
         INSERT_ENTRIES: plan.journal.entries,
         INSERT_EVENTS: [fact.row() for fact in plan.facts],
+        _COUNT: [(*place, change) for place, change in plan.counted.items() if change > 0],
+        _GIVE_BACK: [(*place, change) for place, change in plan.counted.items() if change < 0],
+        _INSERT_AUDIT: plan.audits,
     }
     parts = {part: part_rows for part, part_rows in rows.items() if part_rows}
     arrays = [one for part, part_rows in parts.items() for one in columns(part_rows, width=part.count("%s"))]
@@ -103,7 +135,10 @@ def _one_statement(parts: tuple[str, ...]) -> str:
     return numbered("WITH " + ", ".join(f"part_{n} AS ({part})" for n, part in enumerate(parts)) + " SELECT")
 
 
-def wallet_ids(command: Command) -> list[UUID]:
+def account_ids(command: Command) -> list[UUID]:
+    """The accounts that a command names: wallets, which share their ids with their accounts, and an adjustment's."""
+    if isinstance(command, Adjust):
+        return command.account_ids
     return command.wallet_ids if isinstance(command, Move) else []
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from ledger.accounts import AccountState
 from ledger.ids import id_maker
 from payments.bundles import Bundle, decide_bundle
-from payments.commands import FLOWS, WALLET, Act, Command, Move
+from payments.commands import FLOWS, WALLET, Act, Adjust, Command, Move
 from payments.deciding import decide, decide_one, new_plan
 from payments.state import Outcome, Plan, State
 
@@ -54,6 +54,8 @@ def _accounts(state: State, command: Command) -> Iterator[AccountState]:
         kinds = {flow.sender, flow.receiver} - {WALLET}
         assets = {state.accounts[wallet].asset for wallet in ids if wallet in state.accounts}
         yield from (a for a in state.accounts.values() if a.kind in kinds and a.asset in assets)
+    elif isinstance(command, Adjust):
+        ids = command.account_ids
     elif isinstance(command, Act) and command.payment_id in state.payments:
         payment = state.payments[command.payment_id]
         ids = [payment.sender_id, payment.receiver_id]

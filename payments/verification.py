@@ -49,6 +49,29 @@ PAYMENT_CHECKS = [
             WHERE c.kind = 'capture' AND c.status = 'SETTLED' AND c.created_at >= p.expires_at""",
     ),
     Check(
+        "L1",
+        "what counts towards a limit a day is a recount of the payments of that day",
+        """WITH raised AS (
+                SELECT c.sender_id, c.created_at, c.amount - lag(c.amount, 1, p.amount) OVER (
+                       PARTITION BY p.id ORDER BY c.created_at, c.id) AS more
+                  FROM payments c JOIN payments p ON p.id = c.parent_id
+                 WHERE c.kind = 'authorization' AND c.status = 'SETTLED'),
+            recount AS (
+                SELECT l.wallet_id, (m.created_at AT TIME ZONE 'UTC')::date AS day, sum(m.more) AS spent
+                  FROM wallet_limits l
+                  JOIN (SELECT sender_id, created_at, amount AS more FROM payments
+                         WHERE kind IN ('transfer', 'spend', 'authorization') AND parent_id IS NULL
+                           AND status <> 'FAILED'
+                         UNION ALL SELECT * FROM raised WHERE more > 0) AS m ON m.sender_id = l.wallet_id
+                 WHERE (m.created_at AT TIME ZONE 'UTC')::date >= l.counted_from GROUP BY 1, 2),
+            counted AS (
+                SELECT s.* FROM wallet_spending s JOIN wallet_limits l USING (wallet_id)
+                 WHERE s.day >= l.counted_from)
+            SELECT wallet_id || ' ' || day, 'counted ' || coalesce(c.spent, 0) || ', recounted ' || coalesce(r.spent, 0)
+              FROM counted c FULL JOIN recount r USING (wallet_id, day)
+             WHERE coalesce(c.spent, 0) <> coalesce(r.spent, 0)""",
+    ),
+    Check(
         "M8",
         "each FAILED payment says why, and only those do",
         """SELECT coalesce(p.id, f.payment_id)::text,

@@ -13,6 +13,7 @@ from django.test import Client
 from walletplatform.identity.principal import Principal
 from walletplatform.identity.scopes import END_USER_SCOPES, SCOPES
 from walletplatform.identity.tokens import access_token
+from wallets.lifecycle import change_status
 
 API = "/api/v1"
 
@@ -66,6 +67,12 @@ class Actor:
 
     def balance(self, wallet: str) -> str:
         return str(self.get(f"/wallets/{wallet}/balance").json()["balance"])
+
+    def unfreeze(self, wallet: str) -> None:
+        """Have a suspended wallet active again, as it is once two people have said so."""
+        change_status(
+            principal=self.principal, wallet_id=UUID(wallet), status="ACTIVE", reason="test", expected_etag="*"
+        )
 
     def set_status(self, wallet: str, status: str) -> Any:
         return self.send("PATCH", f"/wallets/{wallet}/status", {"status": status, "reason": "test"}, If_Match="*")

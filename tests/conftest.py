@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +27,17 @@ from tests.actors import Actor, actor
 from walletplatform.embedded.roles import prepare_database
 
 ROOT = Path(__file__).parent.parent
+
+
+# People are made by the hundred; how slow a hash is to try is Django's to test.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Each test client makes the middleware anew: it would look at every static file there is, and that was half the time.
+settings.WHITENOISE_AUTOREFRESH = True
+
+
+def process_number() -> int:
+    """Which of the test processes this is, from 0."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 
 
 def admin_url() -> str:
@@ -81,9 +93,22 @@ def _template() -> str:
     return name
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is dear to make (a story, a broker, a platform) run in one process, one after another."""
+    for item in items:
+        scopes = {found[-1].scope for found in item._fixtureinfo.name2fixturedefs.values()}  # type: ignore[attr-defined]
+        if "package" in scopes:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+        elif "module" in scopes:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def database(django_db_blocker: pytest.FixtureRequest, worker_id: str) -> Iterator[str]:
     name = f"test_{worker_id}_{os.getpid()}"
+    # Whoever looks at a key of Valkey's finds what this process has put there.
+    settings.REDIS_URL = settings.REDIS_URL.rsplit("/", 1)[0] + f"/{10 + process_number()}"
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         make_database(name)
         use_database(name)
@@ -93,6 +118,9 @@ def database(django_db_blocker: pytest.FixtureRequest, worker_id: str) -> Iterat
             ("BTC", "Bitcoin", "credit", 8),
         ):
             create_asset(code=code, name=title, kind=kind, scale=scale)
+        # Nothing is proposed where nobody could decide about it.
+        for role in ("approver", "administrator"):
+            call_command("create_staff", f"standing-{role}", f"--role={role}", stdout=StringIO())
         yield name
         for alias in ("default", "owner"):
             connections[alias].close()

@@ -8,7 +8,7 @@ from django.db import connection
 
 TABLES = (
     "accounts", "transactions", "ledger_entries", "wallets", "payments", "transaction_failures",
-    "idempotency_keys", "outbox_events",
+    "idempotency_keys", "outbox_events", "account_floors", "wallet_limits", "wallet_spending",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 MONEY = ("money.begun", "money.locked", "money.decided", "money.written", "money.committed", "money.answered")
 NAMES = (
     *MONEY, "sequencer.written", "sequencer.committed", "consumer.applied", "consumer.committed",
-    "relay.published", "webhook.sent", "approval.approved", "approval.executed",
+    "relay.published", "webhook.sent", "approval.approved", "approval.executed", "job.claimed", "job.done",
 )  # fmt: skip
 
 

@@ -49,6 +49,11 @@ def unsafe_settings(connection: BaseDatabaseWrapper) -> list[str]:
         if settings.PRODUCTION:
             cursor.execute("SELECT shift FROM ledger_clock WHERE shift <> '0'")
             found += [f"the platform's clock is shifted by {shift}" for (shift,) in cursor.fetchall()]
+    if not settings.LARGE_REFUNDS_DECIDED:
+        found.append(
+            "LARGE_REFUNDS is not set: client systems would give back any amount alone. Name the most that one may, "
+            "by asset (EUR=50.00), or set it empty where they may"
+        )
     return found + failpoints.refusal()
 
 

@@ -5,8 +5,9 @@ Differences between environments are values, not code. What the embedded set-up 
 ``DATA_DIR/env`` is read first; real environment variables win.
 """
 
-from collections.abc import Callable
+import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,9 +16,9 @@ import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 
 from walletplatform.observability.logs import logging_settings
+from walletplatform.queues import EXCHANGE, celery_queue, exchange_type, queues, transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -49,8 +50,10 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    # The theme without its own site: the console is ours.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "ops.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -60,6 +63,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "axes",
     "walletplatform",
     "walletplatform.identity",
     "walletplatform.audit",
@@ -73,6 +80,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "walletplatform.observability.request_id.RequestIdMiddleware",
     "walletplatform.observability.logs.RequestLogMiddleware",
+    "ops.alerts.trouble.TroubleMiddleware",
     "walletplatform.audit.origin.OriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -80,8 +88,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "walletplatform.identity.sessions.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "walletplatform.content_policy.ContentPolicyMiddleware",
+    "ops.console.signed_out.SignedOutMiddleware",
 ]
 
 ROOT_URLCONF = "walletplatform.urls"
@@ -135,7 +146,12 @@ DATABASES = {
     "default": database(env("DATABASE_URL", default="postgresql://app@127.0.0.1:5432/wallet"), SERVING_OPTIONS)
 }
 # Of a process's many threads only few ask the database at a time, besides the money path.
-DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "timeout": 2}
+# Given up after a second, an attempt to connect is made anew by the next request. Else attempts would be ever further
+# apart, and a database that was away for half a minute be refused for as long again.
+POOL_RECONNECT_SECONDS = 1
+DATABASES["default"]["OPTIONS"]["pool"] = {
+    "min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": POOL_RECONNECT_SECONDS,
+}  # fmt: skip
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if env("DATABASE_OWNER_URL", default=""):
     # A migration that does not get its lock soon gives up, so that payments do not queue behind it.
@@ -150,9 +166,25 @@ GROUP_DEADLINE = env.float("GROUP_DEADLINE", default=10.0)
 # The dotted name of a function that allows payments, denies them or sends them to review; empty: all are allowed.
 PAYMENT_POLICY = env("PAYMENT_POLICY", default="")
 
+# The part of payments that should settle; the overview says when it is missed.
+SUCCESS_TARGET = env.float("SUCCESS_TARGET", default=0.95)
+
+# Whether the wallets are suspended whose amounts reconciliation finds to be wrong.
+RECONCILIATION_FREEZES = env.bool("RECONCILIATION_FREEZES", default=True)
+
 # Requests a second: of each principal, and for tokens from each address.
 RATE_LIMIT = env.int("RATE_LIMIT", default=5000)
 TOKEN_RATE_LIMIT = env.int("TOKEN_RATE_LIMIT", default=50)
+
+# The most that one person gives back of a payment, by asset (EUR=50.00,GEM=500): more needs a second one, also where a
+# client system asks. Of an asset that is not named, staff give nothing back alone, and clients what they ask for.
+LARGE_REFUNDS = {}
+for named in env.list("LARGE_REFUNDS", default=[]):
+    if not (found := re.fullmatch(r"([A-Z][A-Z0-9_]{1,15})=([0-9]{1,18}(?:\.[0-9]{1,8})?)", named.strip())):
+        raise ImproperlyConfigured(f"LARGE_REFUNDS: {named!r} is no asset with an amount; write EUR=50.00,GEM=500.")
+    LARGE_REFUNDS[found[1]] = found[2]
+# In production somebody must have decided that, be it for none.
+LARGE_REFUNDS_DECIDED = "LARGE_REFUNDS" in env.ENVIRON or not PRODUCTION
 
 REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
@@ -174,30 +206,83 @@ RABBITMQ_URL = env("RABBITMQ_URL", default="")
 # Webhooks go to public addresses over TLS; a developer's own receiver is neither.
 WEBHOOKS_MAY_REACH_LOOPBACK = not PRODUCTION and env.bool("WEBHOOKS_MAY_REACH_LOOPBACK", default=False)
 
+# Who tells summaries: any endpoint that speaks OpenAI's chat completions. Without a key, a template tells them.
+AI_API_KEY = env("AI_API_KEY", default="")
+AI_BASE_URL = env("AI_BASE_URL", default="https://api.openai.com/v1")
+AI_MODEL = env("AI_MODEL", default="gpt-4.1-mini")
+# Seconds for an answer, a second try included.
+AI_TIMEOUT = env.float("AI_TIMEOUT", default=30.0)
+# Prices are of a million tokens, and the budget is of a day in UTC, in one currency.
+AI_PRICE_IN = Decimal(env("AI_PRICE_IN", default="2.50"))
+AI_PRICE_OUT = Decimal(env("AI_PRICE_OUT", default="10.00"))
+AI_DAILY_BUDGET = Decimal(env("AI_DAILY_BUDGET", default="1.00"))
+# Who gets the weekly summary by mail.
+DIGEST_RECIPIENTS = env.list("DIGEST_RECIPIENTS", default=[])
+
+# How mail goes out: smtp://, smtp+tls:// or smtp+ssl://user:password@host:port; else it is kept in a folder.
+vars().update(env.email_url("EMAIL_URL", default=f"filemail:///{DATA_DIR}/mail"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="Wallet platform <alerts@localhost>")
+# Where people reach the console, for links in mail.
+PUBLIC_URL = env("PUBLIC_URL", default=f"http://127.0.0.1:{env('PORT', default='') or 8000}").rstrip("/")
+
 CELERY_BROKER_URL = env("BROKER_URL", default=REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL)
+CELERY_TASK_QUEUES = queues(CELERY_BROKER_URL)
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_DEFAULT_QUEUE = CELERY_TASK_DEFAULT_ROUTING_KEY = celery_queue("default")
+CELERY_TASK_DEFAULT_EXCHANGE, CELERY_TASK_DEFAULT_EXCHANGE_TYPE = EXCHANGE, exchange_type(CELERY_BROKER_URL)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# Seconds in which a task ends itself, and in which it is ended.
+CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 300, 330
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# What ran last is told at once.
+CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_SCHEDULER = "walletplatform.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "carry out and expire approvals": {"task": "ops.tasks.sweep_approvals", "schedule": timedelta(minutes=5)},
     "clear expired sessions": {
-        "task": "ops.tasks.clear_expired_sessions",
+        "task": "ops.tasks.ask_for",
+        "args": ("sessions.clear", 24 * 60),
         "schedule": timedelta(days=1),
     },
     "compare events with the ledger": {
-        "task": "ops.tasks.verify_events",
+        "task": "ops.tasks.ask_for",
+        "args": ("events.verify", 60),
         "schedule": timedelta(hours=1),
+    },
+    "clear old jobs": {"task": "ops.tasks.ask_for", "args": ("jobs.clear", 60), "schedule": timedelta(hours=1)},
+    "find what waits": {
+        "task": "ops.tasks.sweep_jobs",
+        "schedule": timedelta(seconds=15),
+        "options": {"expire_seconds": 15},
+    },
+    "evaluate alerts": {
+        "task": "ops.tasks.ask_for",
+        "args": ("alerts.evaluate", 5),
+        "schedule": timedelta(minutes=5),
     },
     "expire holds": {
         "task": "payments.tasks.sweep_expired_holds",
         "schedule": timedelta(minutes=1),
     },
     "reconcile what is new": {"task": "ops.tasks.reconcile_hourly", "schedule": crontab(minute=7)},
+    # At 00:00 for the day before, and on Mondays for the week; the hours after find what was missed.
+    "summarise what is over": {
+        "task": "ops.tasks.ask_for",
+        "args": ("summaries.schedule", 60),
+        "schedule": crontab(minute=0),
+    },
+    "match statements": {
+        "task": "ops.tasks.ask_for",
+        "args": ("statements.match", 24 * 60),
+        "schedule": crontab(hour=5, minute=17),
+    },
     "reconcile everything": {"task": "ops.tasks.reconcile_nightly", "schedule": crontab(hour=2, minute=37)},
 }
 
@@ -207,6 +292,33 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_REDIRECT_URL = "/admin/"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Five wrong passwords for a name from an address: neither is heard for a quarter of an hour.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# The form says it in its own words, and the API in a problem document.
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+OTP_TOTP_ISSUER = "Wallet platform"
+
+# A console session ends when nobody is there for so long, and after its password in any case; what is dangerous
+# asks for the second factor again when it was shown longer ago than this.
+SESSION_IDLE = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", default=30))
+SESSION_LASTS = timedelta(hours=12)
+STEP_UP_AFTER = timedelta(minutes=10)
+SESSION_COOKIE_AGE = int(SESSION_LASTS.total_seconds())
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_SAMESITE = "Lax"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -220,21 +332,22 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Maps of sources are for whoever debugs a library, and are the larger part of what there is to compress.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["jpg", "jpeg", "png", "gif", "webp", "gz", "br", "woff", "woff2", "map"]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-
-def _console(model: str) -> object:
-    return reverse_lazy(f"admin:{model}_changelist")
-
-
-def _any_of(*permissions: str) -> Callable[[Any], bool]:
-    return lambda request: any(request.user.has_perm(permission) for permission in permissions)
 
 
 LOGGING = logging_settings()
 # A body of the API has 64 KiB at most; Django refuses to read beyond this anywhere.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# Files are statements of banks: beyond 2.5 MB they go to disk, and beyond the handler's bound nothing is read.
+FILE_UPLOAD_HANDLERS = [
+    "ops.statements.upload_limit.UploadLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "walletplatform.api.schema.Schema",
@@ -256,65 +369,41 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = {
     "SITE_TITLE": "Wallet platform",
     "SITE_HEADER": "Wallet platform",
+    "SITE_SUBHEADER": "Operations console",
     "SITE_SYMBOL": "account_balance_wallet",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("ops/icon.svg")}],
     "SHOW_HISTORY": False,
-    "DASHBOARD_CALLBACK": "ops.dashboard.dashboard",
-    "STYLES": [lambda request: static("ops/console.css")],
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": "Money",
-                "items": [
-                    {"title": "Wallets", "icon": "wallet", "link": _console("wallets_wallet")},
-                    {"title": "Payments", "icon": "payments", "link": _console("payments_payment")},
-                    {"title": "Transactions", "icon": "receipt_long", "link": _console("ledger_transaction")},
-                    {"title": "Entries", "icon": "format_list_numbered", "link": _console("ledger_entry")},
-                    {"title": "Accounts", "icon": "account_balance", "link": _console("ledger_account")},
-                    {"title": "Assets", "icon": "paid", "link": _console("ledger_asset")},
-                ],
-            },
-            {
-                "title": "Events",
-                "items": [
-                    {"title": "Log", "icon": "list_alt", "link": _console("events_event")},
-                    {"title": "Readers", "icon": "speed", "link": _console("events_cursor")},
-                    {"title": "Set aside", "icon": "error", "link": _console("events_parkedevent")},
-                    {"title": "Webhooks", "icon": "webhook", "link": _console("events_webhookendpoint")},
-                    {"title": "Deliveries", "icon": "outgoing_mail", "link": _console("events_webhookdelivery")},
-                ],
-            },
-            {
-                "title": "Operations",
-                "items": [
-                    {"title": "Reconciliation", "icon": "balance", "link": _console("ops_reconciliationrun")},
-                    {"title": "Findings", "icon": "report", "link": _console("ops_finding")},
-                ],
-            },
-            {
-                "title": "Control",
-                "items": [
-                    {
-                        "title": "Approvals",
-                        "icon": "approval",
-                        "link": _console("ops_approval"),
-                        "permission": _any_of("ops.view_approval", "ops.propose_approval"),
-                    },
-                    {
-                        "title": "Audit trail",
-                        "icon": "policy",
-                        "link": _console("audit_auditentry"),
-                        "permission": _any_of("audit.view_auditentry"),
-                    },
-                ],
-            },
-            {
-                "title": "People",
-                "items": [
-                    {"title": "Users", "icon": "person", "link": _console("identity_user")},
-                    {"title": "Groups", "icon": "group", "link": _console("auth_group")},
-                    {"title": "API clients", "icon": "key", "link": _console("identity_client")},
-                ],
-            },
-        ]
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "ops.console.site.environment",
+    "DASHBOARD_CALLBACK": "ops.overview.pages.dashboard",
+    "STYLES": [
+        lambda request: static("ops/console.css"),
+        lambda request: static("ops/summaries.css"),
+        lambda request: static("ops/dashboard.css"),
+        lambda request: static("ops/alerts.css"),
+        lambda request: static("ops/control.css"),
+        lambda request: static("ops/jobs.css"),
+        lambda request: static("ops/reconciliation.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("ops/console.js"),
+        lambda request: static("ops/dashboard.js"),
+    ],
+    "SIDEBAR": {"navigation": "ops.navigation.navigation", "show_search": True, "command_search": True},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
     },
 }

@@ -31,6 +31,6 @@ urlpatterns = [
 ]
 
 handler400 = "walletplatform.api.errors.bad_request"
-handler403 = "walletplatform.api.errors.permission_denied"
+handler403 = "walletplatform.forbidden.permission_denied"
 handler404 = "walletplatform.api.errors.page_not_found"
 handler500 = "walletplatform.api.errors.server_error"

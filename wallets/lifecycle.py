@@ -10,9 +10,9 @@ from django.db.transaction import atomic
 from events import outbox
 from events.outbox import Fact
 from ledger import clock
-from ledger.idempotency import KeyedRequest, stored_outcome
+from ledger.idempotency import KeyedRequest
 from ledger.ids import id_maker
-from ledger.keyed import Answer, once
+from ledger.keyed import Answer, once_under_lock
 from ledger.models import Account
 from walletplatform.api.problems import Problem
 from walletplatform.audit.actors import of_principal
@@ -59,14 +59,7 @@ def change_status_once(
         wallet = _change(principal, wallet_id, status, reason, expected_etag)
         return Answer(200, orjson.dumps(represent(wallet)), wallet_id)
 
-    try:
-        return once(request, change)
-    except Problem:
-        # While this run waited for the wallet, another with its key may have changed it.
-        stored = stored_outcome(request)
-        if stored is None:
-            raise
-        return Answer(stored.status, stored.body, replayed=True)
+    return once_under_lock(request, change)
 
 
 def _change(principal: Principal, wallet_id: UUID, status: str, reason: str, expected_etag: str) -> Wallet:

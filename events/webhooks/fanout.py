@@ -84,15 +84,20 @@ def redeliver(principal: Principal, delivery_id: UUID, request: KeyedRequest | N
 
     def again() -> Answer:
         delivery = get_delivery(principal, delivery_id)
-        _enabled(get_endpoint(principal, delivery.endpoint_id, lock=True))
-        now = clock.now()
-        WebhookDelivery.objects.filter(pk=delivery_id).update(
-            state=WebhookDelivery.State.PENDING, counted_from=F("attempts"), due_at=now, give_up_at=now + LIFETIME,
-            finished_at=None,
-        )  # fmt: skip
-        return _shown(get_delivery(principal, delivery_id))
+        enabled(get_endpoint(principal, delivery.endpoint_id, lock=True))
+        return _shown(send_again(delivery_id))
 
     return once(request, again)
+
+
+def send_again(delivery_id: UUID) -> WebhookDelivery:
+    """Have a delivery sent now, with all of its tries before it, whatever has become of it; return it."""
+    now = clock.now()
+    WebhookDelivery.objects.filter(pk=delivery_id).update(
+        state=WebhookDelivery.State.PENDING, counted_from=F("attempts"), due_at=now, give_up_at=now + LIFETIME,
+        finished_at=None,
+    )  # fmt: skip
+    return WebhookDelivery.objects.get(pk=delivery_id)
 
 
 def redeliver_range(
@@ -109,7 +114,7 @@ def redeliver_range(
         raise invalid("/last", "invalid_range", f"From first on, {MOST_AT_ONCE} positions at most.")
 
     def again() -> Answer:
-        endpoint = _enabled(get_endpoint(principal, endpoint_id, lock=True))
+        endpoint = enabled(get_endpoint(principal, endpoint_id, lock=True))
         with connection.cursor() as cursor:
             cursor.execute(_OF_RANGE, [LIFETIME.total_seconds(), endpoint.id, first, last])
             return Answer(202, orjson.dumps({"deliveries": cursor.rowcount}), endpoint.id)
@@ -125,7 +130,7 @@ def ping(principal: Principal, endpoint_id: UUID, request: KeyedRequest | None) 
     """
 
     def send() -> Answer:
-        endpoint, now = _enabled(get_endpoint(principal, endpoint_id, lock=True)), clock.now()
+        endpoint, now = enabled(get_endpoint(principal, endpoint_id, lock=True)), clock.now()
         delivery = WebhookDelivery.objects.create(
             id=id_maker(at=now)(), endpoint=endpoint, due_at=now, give_up_at=now + LIFETIME, created_at=now
         )
@@ -134,7 +139,12 @@ def ping(principal: Principal, endpoint_id: UUID, request: KeyedRequest | None) 
     return once(request, send)
 
 
-def _enabled(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+def enabled(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    """
+    Return an endpoint that is switched on.
+
+    :raises Problem: ``validation_error``
+    """
     if not endpoint.enabled:
         raise invalid("", "disabled", "The endpoint is switched off; enable it first.")
     return endpoint

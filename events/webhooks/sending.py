@@ -55,9 +55,9 @@ class Sender:
     def __init__(self, lanes: Sequence[bool] = (True, False)) -> None:
         self.lanes = lanes
         self.stopping = asyncio.Event()
-        # How many of each endpoint's are under way: of proven ones, and of the others.
+        # How many of each endpoint's are under way or not written down yet: of proven ones, and of the others.
         self.busy: dict[bool, Counter[UUID]] = {lane: Counter() for lane in lanes}
-        self.done: list[Tried] = []
+        self.done: list[tuple[bool, Tried]] = []
         self.under_way: set[asyncio.Task[None]] = set()
         self.swept = 0.0
 
@@ -75,27 +75,33 @@ class Sender:
             if self.under_way:
                 await asyncio.wait(self.under_way, timeout=STOP_SECONDS)
             if self.done:
-                await sync_to_async(record)(self.done, datetime.now(UTC))
+                await sync_to_async(record)([tried for _, tried in self.done], datetime.now(UTC))
 
     async def _round(self, session: aiohttp.ClientSession) -> int:
         """Write what is done and take what is due; return how much was taken."""
-        written = len(self.done)
+        done = list(self.done)
+        # What ends from here on counts as under way until it is written: an endpoint's next try knows of all before.
+        busy = {
+            lane: self.busy[lane] - Counter(tried.task.endpoint.pk for of, tried in done if of == lane)
+            for lane in self.lanes
+        }
         try:
-            due = await sync_to_async(self._write_and_take)(self.done[:written])
+            due = await sync_to_async(self._write_and_take)([tried for _, tried in done], busy)
         except (DatabaseError, InterfaceError, Halted) as error:
             logger.warning("A round of the sender failed and is tried again: %s", str(error).strip())
             await sync_to_async(connection.close)()
             await asyncio.sleep(PAUSE_SECONDS)
             return 0
-        del self.done[:written]
+        del self.done[: len(done)]
+        self.busy = busy
         for lane, task in due:
             self.busy[lane][task.endpoint.pk] += 1
-            job = asyncio.create_task(self._try(session, task, self.busy[lane]))
+            job = asyncio.create_task(self._try(session, lane, task))
             self.under_way.add(job)
             job.add_done_callback(self.under_way.discard)
         return len(due)
 
-    def _write_and_take(self, done: list[Tried]) -> list[tuple[bool, Task]]:
+    def _write_and_take(self, done: list[Tried], busy: dict[bool, Counter[UUID]]) -> list[tuple[bool, Task]]:
         """In the database's thread; nothing of ``self`` is changed here but the time of the sweep."""
         if done:
             record(done, datetime.now(UTC))
@@ -104,17 +110,12 @@ class Sender:
         if False in self.lanes and time.monotonic() - self.swept >= SWEEP_SECONDS:
             give_up_old()
             self.swept = time.monotonic()
-        return [(lane, task) for lane in self.lanes for task in take(dict(self.busy[lane]), proven=lane)]
+        return [(lane, task) for lane in self.lanes for task in take(busy[lane], proven=lane)]
 
-    async def _try(self, session: aiohttp.ClientSession, task: Task, busy: Counter[UUID]) -> None:
-        try:
-            tried = await _post(session, task)
-        finally:
-            busy[task.endpoint.pk] -= 1
-            if not busy[task.endpoint.pk]:
-                del busy[task.endpoint.pk]
+    async def _try(self, session: aiohttp.ClientSession, lane: bool, task: Task) -> None:
+        tried = await _post(session, task)
         fail_point("webhook.sent")
-        self.done.append(tried)
+        self.done.append((lane, tried))
 
 
 async def _post(session: aiohttp.ClientSession, task: Task) -> Tried:
@@ -131,6 +132,9 @@ async def _post(session: aiohttp.ClientSession, task: Task) -> Tried:
     except InvalidToken:
         error = "Its secret is encrypted under another SECRET_KEY: name that in SECRET_KEY_FALLBACKS."
     except (aiohttp.ClientError, OSError, ValueError) as failed:
+        error = f"{type(failed).__name__}: {failed}"
+    except Exception as failed:  # unforeseen: it costs this one try, and no place
+        logger.exception("A delivery to %s broke", task.endpoint.pk)
         error = f"{type(failed).__name__}: {failed}"
     milliseconds = round((time.monotonic() - began) * 1000)
     return Tried(task, started_at, milliseconds, status, _clean(error), _clean(answer.decode(errors="replace")), wish)

@@ -14,7 +14,7 @@ from ledger.keyed import Answer, once
 from ops.api.serializers import NewRunRequest, ReportAnswer, RunAnswer
 from ops.reconciliation.models import ReconciliationRun
 from ops.reconciliation.reporting import represent, represent_report
-from ops.reconciliation.runs import ask, latest_finished
+from ops.reconciliation.runs import ask_for, latest_finished
 from ops.tasks import wake_reconciliation
 from walletplatform.api.fields import validated
 from walletplatform.api.idempotency import fingerprint, idempotency_key
@@ -23,6 +23,7 @@ from walletplatform.api.query import id_parameter
 from walletplatform.api.responses import json_response, stored_response
 from walletplatform.api.schema import KEY_HEADER, operation
 from walletplatform.api.views import ApiView
+from walletplatform.audit.actors import Actor, of_principal
 
 NEW = NewRunRequest()
 
@@ -74,13 +75,12 @@ class RunsView(ReconciliationView):
         kind = validated(NEW, raw)["kind"]
         key = idempotency_key(request, required=False)
         keyed = KeyedRequest(self.principal.id, key, fingerprint("POST", request.path, raw)) if key else None
-        answer = once(keyed, partial(_make, kind))
+        answer = once(keyed, partial(_make, of_principal(self.principal), kind))
         return stored_response(status=answer.status, body=answer.body, replayed=answer.replayed)
 
 
-def _make(kind: str) -> Answer:
-    run = ask(kind)
-    assert run is not None  # it has no slot that could be taken
+def _make(actor: Actor, kind: str) -> Answer:
+    run = ask_for(actor=actor, kind=kind)
     # Where nobody can be woken now, the next tick finds it.
     transaction.on_commit(wake_reconciliation, robust=True)
     return Answer(202, orjson.dumps(represent(run)), run.id)

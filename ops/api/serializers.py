@@ -41,6 +41,18 @@ class FindingAnswer(StrictSerializer):
     last_seen = serializers.DateTimeField()
 
 
+class OutsideAnswer(StrictSerializer):
+    source = TextField(help_text="A bank's or provider's account.")
+    asset = TextField()
+    account = TextField(help_text="The kind of the system account that mirrors it.")
+    statements = serializers.IntegerField()
+    lines = serializers.IntegerField()
+    matched = serializers.IntegerField(help_text="Lines that the ledger knows.")
+    until = serializers.DateField(help_text="The last day that a statement covers.")
+    open_exceptions = serializers.IntegerField()
+
+
 class ReportAnswer(RunAnswer):
     findings = FindingAnswer(many=True)
     more_findings = FlagField()
+    outside = OutsideAnswer(many=True, help_text="How far statements agree with the ledger, as of now.")

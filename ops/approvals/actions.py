@@ -16,34 +16,53 @@ import orjson
 
 from ledger.idempotency import KeyedRequest
 from ledger.money import to_minor, to_text
+from ops.approvals.adjusting import adjustment, new_adjustment, tell_adjustment, why_not_adjust
+from ops.approvals.allowing import (
+    allow_overdraft,
+    new_limits,
+    new_overdraft,
+    preview_overdraft,
+    raise_limits,
+    tell_limits,
+    tell_overdraft,
+    why_not_overdraw,
+    why_not_raise,
+)
+from ops.approvals.clients import (
+    let_in,
+    new_let_in,
+    new_secret,
+    renew,
+    tell_let_in,
+    tell_secret,
+    why_not_let_in,
+)
 from ops.approvals.models import Approval
 from ops.approvals.refusing import Refused
-from payments.commands import ONE_STEP, Act, Refund, Reverse, Review
-from payments.engine import execute
+from ops.approvals.results import Payload, Result
+from ops.approvals.roles import give_roles, new_roles, tell_roles, why_not_roles
+from ops.previews import shown
+from ops.reconciliation.handling import resolve_approved, why_not_resolve
+from payments.commands import ONE_STEP, Act, Adjust, Refund, Reverse, Review, Signature
+from payments.engine import execute, preview
 from payments.models import Payment
-from walletplatform.identity.principal import staff
+from walletplatform.audit.actors import Actor
+from walletplatform.audit.models import AuditEntry
+from walletplatform.audit.origin import current_address
+from walletplatform.identity.principal import Principal, staff
 from walletplatform.observability.metrics import count_payment
 from walletplatform.observability.request_id import current_request_id, current_traceparent
 from wallets.lifecycle import change_status_once
 from wallets.models import Wallet
-
-# What an action does to its target: the payload, and the minor units of it where it moves or allows money.
-Payload = tuple[dict[str, Any], int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of doing it: whether it was done, and what to keep of the answer."""
-
-    done: bool
-    answer: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """
     ``why_not`` says why it cannot be asked for ("" where it can); ``make_payload`` makes of what was given what is
-    to be approved; ``effect`` tells that to a person; ``carry_out`` does it and may raise ``Problem``.
+    to be approved; ``effect`` tells that to a person; ``carry_out`` does it and may raise ``Problem``. ``asked_by``
+    and ``decided_by`` are the rights of maker and checker. ``preview`` is what would come of it right now, for
+    ``admin/preview.html``.
     """
 
     name: str
@@ -54,6 +73,9 @@ class Action:
     make_payload: Callable[[Any, Mapping[str, Any]], Payload]
     effect: Callable[[Approval], str]
     carry_out: Callable[[Approval], Result]
+    asked_by: str = "ops.propose_approval"
+    decided_by: str = "ops.decide_approval"
+    preview: Callable[[Approval], dict[str, Any]] = lambda approval: {}
 
 
 def why_not_reverse(payment: Payment) -> str:
@@ -102,18 +124,18 @@ def _verdict(payment: Payment, given: Mapping[str, Any]) -> Payload:
     return {"amount": to_text(payment.amount, payment.asset.scale), "approve": given["approve"]}, payment.amount
 
 
-def _reverse(approval: Approval) -> Result:
-    return _executed(Reverse(**_asked(approval)))
+def _foreseen(approval: Approval) -> dict[str, Any]:
+    return shown(preview(_COMMANDS[approval.action](approval)))
 
 
-def _refund(approval: Approval) -> Result:
-    return _executed(Refund(**_asked(approval), amount=Decimal(approval.payload["amount"])))
+def _move(approval: Approval) -> Result:
+    return _executed(_COMMANDS[approval.action](approval))
 
 
 def _review(approval: Approval) -> Result:
-    result = _executed(Review(**_asked(approval), approve=approval.payload["approve"]))
+    result = _move(approval)
     # A payment that is let happen, and cannot any more, fails: then what was approved did not come about.
-    happened = not approval.payload["approve"] or result.answer["code"] != "failed"
+    happened = not approval.payload["approve"] or "detail" not in result.answer
     return Result(result.done and happened, result.answer)
 
 
@@ -121,7 +143,7 @@ def _activate(approval: Approval) -> Result:
     request = KeyedRequest(approval.maker_id, _key(approval), bytes.fromhex(approval.payload_sha256))
     answer = change_status_once(
         request,
-        principal=staff(approval.maker_id),
+        principal=_maker(approval),
         wallet_id=approval.target_id,
         status=Wallet.Status.ACTIVE,
         reason=approval.reason,
@@ -130,13 +152,34 @@ def _activate(approval: Approval) -> Result:
     return Result(True, {"status": answer.status, "code": "active"})
 
 
+def _resolve(approval: Approval) -> Result:
+    actor = Actor(AuditEntry.Kind.STAFF, approval.maker_id, approval.maker_name)
+    finding = resolve_approved(
+        finding_id=approval.target_id, actor=actor, note=approval.reason, expected=approval.expected
+    )
+    return Result(True, {"code": "resolved", "state": finding.state})
+
+
+def _adjustment(approval: Approval) -> Adjust:
+    asked = {name: value for name, value in _asked(approval).items() if name != "payment_id"}
+    return adjustment(approval, asked)
+
+
+def _maker(approval: Approval) -> Principal:
+    """Whom it is done for: who asked. What a client may was checked when it did."""
+    if approval.maker_kind == "client":
+        return Principal(approval.maker_id, "client", frozenset(), frozenset({approval.asset}))
+    return staff(approval.maker_id)
+
+
 def _key(approval: Approval) -> str:
     return f"approval:{approval.pk}"
 
 
 def _asked(approval: Approval) -> dict[str, Any]:
     return {
-        "principal": staff(approval.maker_id),
+        "principal": _maker(approval),
+        "signature": Signature(approval.maker_name, current_address(), str(approval.pk)),
         "key": _key(approval),
         "fingerprint": bytes.fromhex(approval.payload_sha256),
         "request_id": current_request_id(),
@@ -146,7 +189,7 @@ def _asked(approval: Approval) -> dict[str, Any]:
     }
 
 
-def _executed(command: Act) -> Result:
+def _executed(command: Act | Adjust) -> Result:
     outcome = execute([command])[0]
     count_payment(kind=command.kind, outcome=outcome.code)
     body = orjson.loads(outcome.body)
@@ -162,27 +205,70 @@ def _amount(approval: Approval) -> str:
     return f"{approval.payload['amount']} {approval.asset}"
 
 
+_COMMANDS: dict[str, Callable[[Approval], Act | Adjust]] = {
+    "payment.reverse": lambda approval: Reverse(**_asked(approval)),
+    "payment.refund": lambda approval: Refund(**_asked(approval), amount=Decimal(approval.payload["amount"])),
+    "payment.review": lambda approval: Review(**_asked(approval), approve=approval.payload["approve"]),
+    "wallet.adjust": _adjustment,
+    "account.adjust": _adjustment,
+}
+
 ACTIONS = {
     action.name: action
     for action in (
         Action(
             "payment.reverse", "Reverse a payment", "payment", timedelta(hours=24), why_not_reverse, _whole,
             lambda approval: f"The payment is undone as a whole: {_amount(approval)} go back to where they came from.",
-            _reverse,
+            _move, preview=_foreseen,
         ),
         Action(
             "payment.refund", "Refund a payment", "payment", timedelta(hours=72), why_not_refund, _part,
-            lambda approval: f"{_amount(approval)} of the payment go back to where they came from.", _refund,
+            lambda approval: f"{_amount(approval)} of the payment go back to where they came from.", _move,
+            preview=_foreseen,
         ),
         Action(
             "payment.review", "Decide about a payment", "payment", timedelta(hours=72), why_not_review, _verdict,
             lambda approval: f"The payment of {_amount(approval)} "
-            + ("is let happen." if approval.payload["approve"] else "is denied, for good."), _review,
+            + ("is let happen." if approval.payload["approve"] else "is denied, for good."), _review, preview=_foreseen,
         ),
         Action(
             "wallet.activate", "Unfreeze a wallet", "wallet", timedelta(hours=72), why_not_activate,
             lambda wallet, given: ({"status": "ACTIVE"}, None),
             lambda approval: "The wallet becomes active: money moves into it and out of it again.", _activate,
+        ),
+        Action(
+            "finding.resolve", "Resolve a finding", "finding", timedelta(hours=72), why_not_resolve,
+            lambda finding, given: ({"state": "RESOLVED"}, None),
+            lambda approval: "The finding is closed for good; where the difference is still there, the next run over "
+            "everything opens another.", _resolve,
+        ),
+        *(
+            Action(
+                f"{target_type}.adjust", f"Adjust {words}", target_type, timedelta(hours=24), why_not_adjust,
+                new_adjustment, tell_adjustment, _move, asked_by="ops.propose_adjustment", preview=_foreseen,
+            )
+            for target_type, words in (("wallet", "a wallet"), ("account", "a system account"))
+        ),
+        Action(
+            "wallet.overdraft", "Change a wallet's overdraft", "wallet", timedelta(hours=72), why_not_overdraw,
+            new_overdraft, tell_overdraft, allow_overdraft, asked_by="ops.propose_adjustment",
+            preview=preview_overdraft,
+        ),
+        Action(
+            "wallet.limits", "Raise a wallet's limits", "wallet", timedelta(hours=72), why_not_raise, new_limits,
+            tell_limits, raise_limits,
+        ),
+        Action(
+            "user.roles", "Give roles to a person", "user", timedelta(hours=72), why_not_roles, new_roles, tell_roles,
+            give_roles, asked_by="ops.grant_role", decided_by="ops.grant_role",
+        ),
+        Action(
+            "client.let_in", "Let a client system in", "client", timedelta(hours=72), why_not_let_in, new_let_in,
+            tell_let_in, let_in, asked_by="ops.grant_role", decided_by="ops.grant_role",
+        ),
+        Action(
+            "client.secret", "Give a client system a new secret", "client", timedelta(hours=24), lambda client: "",
+            new_secret, tell_secret, renew, asked_by="ops.grant_role", decided_by="ops.grant_role",
         ),
     )
 }  # fmt: skip

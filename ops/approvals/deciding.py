@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.transaction import atomic
 
 from ledger import clock
+from ops.approvals.actions import ACTIONS
 from ops.approvals.executing import execute_approved
 from ops.approvals.models import Approval
 from ops.approvals.refusing import Refused
@@ -14,7 +15,7 @@ from ops.approvals.steps import entitled, locked, move, still_pending
 from ops.approvals.targets import changes, read_target, state_of
 from walletplatform.audit.actors import of_staff
 from walletplatform.failpoints import fail_point
-from walletplatform.identity.models import User
+from walletplatform.identity.models import Client, User
 
 
 def approve(*, checker: User, approval_id: UUID, seen: str, note: str = "") -> Approval:
@@ -24,7 +25,7 @@ def approve(*, checker: User, approval_id: UUID, seen: str, note: str = "") -> A
     It comes back EXECUTED, FAILED, or, where the platform could not do it now, APPROVED: the sweep tries again.
 
     :raises Refused: ``not_found``, ``forbidden``, ``own_request``, ``not_pending``, ``expired``, ``tampered``,
-        ``target_changed``
+        ``maker_lost_right``, ``target_changed``
     """
     _mark_approved(checker, approval_id, seen, note.strip())
     fail_point("approval.approved")
@@ -39,6 +40,8 @@ def _mark_approved(checker: User, approval_id: UUID, seen: str, note: str) -> No
         raise Refused("expired", "The request has expired: it must be made again.")
     if not approval.payload_sha256 == approval.digest() == seen:
         raise Refused("tampered", "This is not what was proposed and shown. Tell whoever runs the platform.")
+    if not maker_still_may(approval):
+        raise Refused("maker_lost_right", f"{approval.maker_name} may not ask for this any more.")
     differences = changes(approval.expected, state_of(read_target(approval.target_type, approval.target_id)))
     if differences:
         raise Refused("target_changed", f"The {approval.target_type} has changed since the request: {differences}.")
@@ -65,9 +68,17 @@ def reject(*, checker: User, approval_id: UUID, note: str) -> Approval:
 
 
 def _decidable(checker: User, approval_id: UUID) -> Approval:
-    entitled(checker, "ops.decide_approval")
     approval = locked(approval_id)
+    entitled(checker, ACTIONS[approval.action].decided_by)
     if approval.maker_id == checker.pk:
         raise Refused("own_request", "You made this request: somebody else decides about it.")
     still_pending(approval)
     return approval
+
+
+def maker_still_may(approval: Approval) -> bool:
+    """Whether who asked could ask for it today; of clients, those that we know."""
+    if approval.maker_kind == "client":
+        return not Client.objects.filter(pk=approval.maker_id, active=False).exists()
+    maker = User.objects.filter(pk=approval.maker_id, is_active=True, is_staff=True).first()
+    return maker is not None and maker.has_perm(ACTIONS[approval.action].asked_by)

@@ -6,7 +6,9 @@ import hashlib
 
 import orjson
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
 
 
 class Approval(models.Model):
@@ -39,6 +41,7 @@ class Approval(models.Model):
     asset = models.CharField(max_length=16, blank=True)
     payload_sha256 = models.CharField(max_length=64)
     reason = models.CharField(max_length=200)
+    maker_kind = models.CharField(max_length=6, db_default="staff", help_text="staff, or client: through the API.")
     maker_id = models.UUIDField()
     maker_name = models.CharField(max_length=150)
     created_at = models.DateTimeField()
@@ -55,12 +58,18 @@ class Approval(models.Model):
         db_table = "approvals"
         permissions = [
             ("propose_approval", "Can propose what needs a second person"),
+            ("propose_adjustment", "Can propose adjustments and overdrafts"),
             ("decide_approval", "Can approve and reject what others propose"),
             ("suspend_wallet", "Can suspend a wallet at once"),
+            ("operate_wallet", "Can activate, close and limit wallets"),
+            ("operate_payment", "Can capture, void and release payments, and refund small ones"),
+            ("grant_role", "Can propose roles for people, and decide about what others propose"),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["action", "target_id"],
+                "action",
+                "target_id",
+                Coalesce(KT("payload__reference"), Value("")),
                 condition=Q(state__in=["PENDING", "APPROVED"]),
                 name="approvals_one_open",
             ),
@@ -72,7 +81,7 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.target_id}"
+        return f"{self.action.replace('.', ' ').replace('_', ' ').capitalize()} (…{str(self.target_id)[-8:]})"
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, of all that its execution depends on."""

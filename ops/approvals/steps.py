@@ -19,6 +19,12 @@ def entitled(user: User, permission: str) -> None:
         raise Refused("forbidden", "Your role does not allow this.")
 
 
+def somebody_else(permission: str, besides: UUID) -> bool:
+    """Whether anybody but ``besides`` holds a right."""
+    holders = User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
+    return holders.filter(is_staff=True).exclude(pk=besides).exists()
+
+
 def locked(approval_id: UUID) -> Approval:
     """
     Return an approval that nobody else moves meanwhile.

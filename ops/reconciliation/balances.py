@@ -81,17 +81,22 @@ BALANCE_CHECKS = [
     Check(
         "account_was_overspent",
         "M4",
-        "no entry has left an account with less than it may have available",
+        "no entry has left a wallet with less than it was allowed then",
         "account",
         # What was held at that moment is not on record; it only made less available.
-        f"""SELECT a.id, jsonb_build_object('balance_after_at_least', a.min_available::text),
+        f"""SELECT a.id, jsonb_build_object('balance_after_at_least', b.floor::text),
                    jsonb_build_object('entry', b.id, 'seq', b.seq, 'balance_after', b.balance_after::text)
               FROM {_ACCOUNTS}
              CROSS JOIN LATERAL (
-                   SELECT e.id, e.seq, e.balance_after FROM ledger_entries e
-                    WHERE e.account_id = a.id AND e.seq >= a.first AND e.balance_after < a.min_available
+                   SELECT e.id, e.seq, e.balance_after, f.floor FROM ledger_entries e
+                    CROSS JOIN LATERAL (
+                          SELECT coalesce((SELECT f.min_available FROM account_floors f
+                                            WHERE f.account_id = a.id AND f.since_seq < e.seq
+                                            ORDER BY f.since_seq DESC, f.id DESC LIMIT 1), 0) AS floor) AS f
+                    WHERE e.account_id = a.id AND e.seq >= a.first AND e.balance_after < 0
+                      AND e.balance_after < f.floor
                     ORDER BY e.seq LIMIT 1) AS b
-             WHERE a.min_available IS NOT NULL""",
+             WHERE a.kind = 'wallet'""",
     ),
     Check(
         "wallet_account",

@@ -16,16 +16,28 @@ from django.db.transaction import atomic
 
 from ops.reconciliation.balances import BALANCE_CHECKS, CONSERVED, WHOLE_CHECKS
 from ops.reconciliation.checks import MOST_KEPT, Check, Difference
+from ops.reconciliation.limits import LIMIT_CHECKS
+from ops.reconciliation.outside import MATCH_CHECKS
 from ops.reconciliation.postings import POSTING_CHECKS
-from ops.reconciliation.read_models import FIGURES, HOLDS, SETTLEMENT, SETTLEMENT_DAY, exactly_read
+from ops.reconciliation.read_models import (
+    ALL_CLIENT_HOURS,
+    CLIENT_DAYS,
+    CLIENT_HOURS,
+    FAILED,
+    FIGURES,
+    HOLDS,
+    SETTLEMENT,
+    SETTLEMENT_DAY,
+    exactly_read,
+)
 from ops.reconciliation.scopes import AT_ONCE, Scope, Span, WholeLedger
 from ops.reconciliation.telling import LOG_CHECKS, PAYMENT_TOLD, WALLET_TOLD
 
 # Called with what is looked at, how many of it are done, and about how many there are.
 Progress = Callable[[str, int, int | None], None]
 CHECKS = [
-    *POSTING_CHECKS, PAYMENT_TOLD, *BALANCE_CHECKS, WALLET_TOLD, *WHOLE_CHECKS, *LOG_CHECKS, HOLDS, SETTLEMENT,
-    SETTLEMENT_DAY, *FIGURES,
+    *POSTING_CHECKS, PAYMENT_TOLD, *BALANCE_CHECKS, *LIMIT_CHECKS, WALLET_TOLD, *WHOLE_CHECKS, *LOG_CHECKS, HOLDS,
+    FAILED, SETTLEMENT, SETTLEMENT_DAY, *FIGURES, CLIENT_HOURS, ALL_CLIENT_HOURS, CLIENT_DAYS, *MATCH_CHECKS,
 ]  # fmt: skip
 PROMISES = {check.kind: check.promise for check in CHECKS}
 
@@ -44,6 +56,8 @@ class Result:
     differences: dict[tuple[str, str], Difference] = field(default_factory=dict)
     found: Counter[str] = field(default_factory=Counter)
     truncated: bool = False
+    # Kinds that were not looked at, or not to the end: of these a full run does not say what is gone.
+    unsure: set[str] = field(default_factory=set)
 
     def add(self, difference: Difference) -> None:
         """Keep a difference; of two about the same the first."""
@@ -87,17 +101,21 @@ class _Comparison:
     on_progress: Progress
 
     def documents(self) -> None:
-        holds = exactly_read("holds")
+        holds, failures = exactly_read("holds"), exactly_read("failures")
         conserved: dict[str, Decimal] = {}
-        for ids in self.scope.documents():
+        for documents in self.scope.documents():
+            ids = _array(documents)
             for check in [*POSTING_CHECKS, PAYMENT_TOLD]:
                 self._check(check, ids=ids)
             if holds is not None:
                 self._check(HOLDS, ids=ids, read=holds)
+            if failures is not None:
+                self._check(FAILED, ids=ids, read=failures)
             if isinstance(self.scope, Span):
                 for asset, net in _query(CONSERVED, {"ids": ids}):
                     conserved[asset] = conserved.get(asset, Decimal(0)) + net
-            self._done("payments", len(ids))
+            self._done("payments", len(documents))
+        self.result.unsure.update([HOLDS.kind] if holds is None else [], [FAILED.kind] if failures is None else [])
         for asset, net in conserved.items():
             if net:
                 evidence = {"expected": {"entries": "0"}, "actual": {"entries": str(net)}}
@@ -107,13 +125,13 @@ class _Comparison:
         settlement = exactly_read("settlement")
         days = self.scope.days() if isinstance(self.scope, Span) else []
         for touched in self.scope.accounts():
-            ids = [account for account, _ in touched]
-            for check in BALANCE_CHECKS:
+            ids = _array([account for account, _ in touched])
+            for check in [*BALANCE_CHECKS, *LIMIT_CHECKS]:
                 self._check(check, ids=ids, firsts=[first for _, first in touched])
             self._check(WALLET_TOLD, ids=ids)
             if days and settlement is not None:
                 self._check(SETTLEMENT_DAY, ids=ids, days=days, read=settlement)
-            self._done("accounts", len(ids))
+            self._done("accounts", len(touched))
         self.result.checked["entries"] = self.scope.entries
 
     def log(self, known_head: int) -> None:
@@ -126,24 +144,41 @@ class _Comparison:
 
     def figures(self) -> None:
         read = exactly_read("figures")
-        if read is not None:
+        if read is None:
+            self.result.unsure.update(check.kind for check in FIGURES)
+        else:
             for check in FIGURES:
-                self._check(check, **self.scope.figures(), read=read)
+                self._check(check, **self.scope.figures("minute"), read=read)
+        read = exactly_read("failures")
+        if read is None:
+            self.result.unsure.update((CLIENT_HOURS.kind, CLIENT_DAYS.kind))
+        else:
+            hours = self.scope.figures("hour")
+            if isinstance(self.scope, Span):
+                self._check(CLIENT_HOURS, **hours, read=read)
+            self._check(CLIENT_DAYS, **hours)
 
     def sums(self) -> None:
         """Everything at once, which is what hashing and sorting whole tables is good at."""
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = on")
-        for check in WHOLE_CHECKS:
+        for check in [*WHOLE_CHECKS, *MATCH_CHECKS]:
             self._check(check)
         settlement = exactly_read("settlement")
-        if settlement is not None:
+        if settlement is None:
+            self.result.unsure.add(SETTLEMENT.kind)
+        else:
             self._check(SETTLEMENT, read=settlement)
+        failures = exactly_read("failures")
+        if failures is not None:
+            self._check(ALL_CLIENT_HOURS, **self.scope.figures("hour"), read=failures)
 
     def _check(self, check: Check, **parameters: Any) -> None:
         room = MOST_KEPT - self.result.found[check.kind]
         found = _query(f"SELECT * FROM ({check.sql}) AS difference LIMIT %(limit)s", parameters | {"limit": room + 1})
-        self.result.truncated = self.result.truncated or len(found) > room
+        if len(found) > room:
+            self.result.truncated = True
+            self.result.unsure.add(check.kind)
         for subject, expected, actual in found[:room]:
             evidence = {"expected": _json(expected), "actual": _json(actual)}
             self.result.add(Difference(check.kind, check.subject, str(subject), evidence))
@@ -173,6 +208,11 @@ def _query(sql: str, parameters: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
+
+
+def _array(ids: Sequence[UUID]) -> str:
+    """Write an array of PostgreSQL's, once for all checks: writing it for each took as long as the checks."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def _json(value: Any) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from ops.reconciliation.kinds import kind_of
+
 
 class ReconciliationRun(models.Model):
     """
@@ -47,6 +49,7 @@ class ReconciliationRun(models.Model):
     class Meta:
         db_table = "reconciliation_runs"
         verbose_name = "reconciliation"
+        permissions = [("run_reconciliation", "Can have the ledger reconciled")]
         constraints = [
             models.UniqueConstraint(fields=["kind", "slot"], name="reconciliation_runs_slot"),
             models.CheckConstraint(condition=Q(kind__in=["incremental", "full"]), name="reconciliation_runs_kind"),
@@ -96,9 +99,11 @@ class Finding(models.Model):
     last_run = models.ForeignKey(ReconciliationRun, models.PROTECT, related_name="seen")
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
+    frozen_at = models.DateTimeField(null=True, help_text="When the wallet that it is about was suspended for it.")
 
     class Meta:
         db_table = "reconciliation_findings"
+        permissions = [("handle_finding", "Can look after findings and exceptions, explain and resolve them")]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "subject_type", "subject_id"],
@@ -109,7 +114,11 @@ class Finding(models.Model):
                 condition=Q(state__in=["OPEN", "EXPLAINED", "RESOLVED"]), name="reconciliation_findings_state"
             ),
         ]
-        indexes = [models.Index(fields=["subject_id"], name="reconciliation_findings_about")]
+        indexes = [
+            models.Index(fields=["subject_id"], name="reconciliation_findings_about"),
+            models.Index(fields=["state", "id"], name="reconciliation_findings_by"),
+            models.Index(fields=["owner", "id"], name="reconciliation_findings_own"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.subject_type} {self.subject_id}"
+        return f"{kind_of(self.kind).title}, {self.subject_type} {self.subject_id}"

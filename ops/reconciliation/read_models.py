@@ -1,5 +1,5 @@
 """
-Figures, settlement totals and open holds against the ledger.
+Figures, settlement totals, open holds and failed payments against the ledger.
 
 Consumers may be behind: parameter ``read`` is the position up to which the one in question has had every event and
 none beyond, and what happened later is left out on both sides.
@@ -27,6 +27,35 @@ HOLDS = Check(
         WHERE (p.asset, p.sender_id, p.authorized_amount - p.captured_amount, p.created_at, p.expires_at)
               IS DISTINCT FROM (h.asset, h.sender_wallet_id, h.held, h.created_at, h.expires_at)
           AND NOT EXISTS (SELECT FROM waiting o WHERE o.subject = w.id)
+          AND NOT EXISTS (SELECT FROM events e WHERE e.subject = w.id AND e.position > %(read)s)""",
+)
+# Parameter ``ids``, of payments.
+FAILED = Check(
+    "failed_payments",
+    "E3",
+    "the failed payments that are analysed are those that failed, each as it is",
+    "payment",
+    """SELECT w.id,
+              CASE WHEN x.payment_id IS NOT NULL THEN
+                   jsonb_build_object('code', x.code, 'amount', x.amount::text, 'failed_at', x.created_at,
+                                      'client', x.client_id, 'wallet', x.wallet_id) ELSE '{"failed": false}' END,
+              CASE WHEN f.payment_id IS NOT NULL THEN
+                   jsonb_build_object('code', f.code, 'amount', f.amount::text, 'failed_at', f.failed_at,
+                                      'client', f.client_id, 'wallet', f.wallet_id) ELSE '{"failed": false}' END
+         FROM unnest(%(ids)s::uuid[]) AS w (id)
+         LEFT JOIN LATERAL (
+              SELECT t.payment_id, t.created_at, p.kind, p.asset, t.code, t.category, p.amount,
+                     coalesce(c.id, '00000000-0000-0000-0000-000000000000') AS client_id,
+                     coalesce(s.id, r.id) AS wallet_id
+                FROM transaction_failures t JOIN payments p ON p.id = t.payment_id
+                LEFT JOIN identity_clients c ON c.id = p.principal_id
+                LEFT JOIN wallets s ON s.id = p.sender_id LEFT JOIN wallets r ON r.id = p.receiver_id
+               WHERE t.payment_id = w.id) AS x ON true
+         LEFT JOIN failure_payments f ON f.payment_id = w.id
+        WHERE (x.created_at, x.kind, x.asset, x.code, x.category, x.client_id, x.wallet_id, x.amount)
+              IS DISTINCT FROM
+              (f.failed_at, f.kind, f.asset, f.code, f.category, f.client_id, f.wallet_id, f.amount)
+          AND NOT EXISTS (SELECT FROM outbox_events o WHERE o.subject = w.id)
           AND NOT EXISTS (SELECT FROM events e WHERE e.subject = w.id AND e.position > %(read)s)""",
 )
 # Parameters ``ids``, of accounts, and ``days``. Where a day begins in an account is found by halving, so that the
@@ -95,7 +124,8 @@ FIGURES = [
                 SELECT date_trunc('minute', e.time, 'UTC') AS begins_at, p.kind, p.asset, substr(e.type, 9) AS outcome,
                        coalesce(f.code, '') AS code, count(*) AS payments,
                        sum(CASE WHEN e.type IN ('payment.settled', 'payment.failed') THEN p.amount
-                                WHEN e.type IN ('payment.voided', 'payment.expired') THEN p.authorized_amount
+                                WHEN e.type IN ('payment.voided', 'payment.expired')
+                                THEN coalesce(p.authorized_amount, p.amount)
                                 ELSE 0 END) AS amount
                   FROM events e
                  -- Looked up one by one: how few events a minute has, the planner does not know.
@@ -132,6 +162,53 @@ FIGURES = [
             WHERE (c.payments, c.amount) IS DISTINCT FROM (m.payments, m.amount)""",
     ),
 ]
+_CLIENT_HOURS = """
+    WITH recount AS (
+         SELECT date_trunc('hour', e.time, 'UTC') AS begins_at,
+                coalesce(c.id, '00000000-0000-0000-0000-000000000000') AS client_id, p.asset,
+                substr(e.type, 9) AS outcome, count(*) AS payments, sum(p.amount) AS amount
+           FROM events e {payments}
+           LEFT JOIN identity_clients c ON c.id = p.principal_id
+          WHERE e.position > %(after)s AND e.position <= %(read)s AND e.time >= %(begins)s::timestamptz
+            AND e.type IN ('payment.settled', 'payment.failed')
+          GROUP BY 1, 2, 3, 4),
+    counted AS (
+         SELECT * FROM failure_clients WHERE span = 'hour' AND begins_at >= %(begins)s::timestamptz)
+    SELECT concat_ws(' ', 'hour', begins_at AT TIME ZONE 'UTC', client_id, asset, outcome),
+           jsonb_build_object('payments', coalesce(r.payments, 0), 'amount', coalesce(r.amount, 0)::text),
+           jsonb_build_object('payments', coalesce(c.payments, 0), 'amount', coalesce(c.amount, 0)::text)
+      FROM counted c FULL JOIN recount r USING (begins_at, client_id, asset, outcome)
+     WHERE (c.payments, c.amount) IS DISTINCT FROM (r.payments, r.amount)"""
+
+
+def _client_hours(payments: str) -> Check:
+    says = "the figures of each client's hour are its payments"
+    return Check("client_figures", "E3", says, "figure", _CLIENT_HOURS.format(payments=payments))
+
+
+# The same parameters, ``begins`` being a full hour: for some hours, and for all of them.
+CLIENT_HOURS = _client_hours("CROSS JOIN LATERAL (SELECT * FROM payments p WHERE p.id = e.subject LIMIT 1) AS p")
+ALL_CLIENT_HOURS = _client_hours("JOIN payments p ON p.id = e.subject")
+CLIENT_DAYS = Check(
+    "client_figures",
+    "E3",
+    "the figures of each client's day are those of its hours",
+    "figure",
+    """WITH hours AS (
+            SELECT date_trunc('day', begins_at, 'UTC') AS begins_at, client_id, asset, outcome,
+                   sum(payments) AS payments, sum(amount) AS amount
+              FROM failure_clients
+             WHERE span = 'hour' AND begins_at >= date_trunc('day', %(begins)s::timestamptz, 'UTC')
+             GROUP BY 1, 2, 3, 4),
+       counted AS (
+            SELECT * FROM failure_clients
+             WHERE span = 'day' AND begins_at >= date_trunc('day', %(begins)s::timestamptz, 'UTC'))
+       SELECT concat_ws(' ', 'day', begins_at AT TIME ZONE 'UTC', client_id, asset, outcome),
+              jsonb_build_object('payments', coalesce(h.payments, 0), 'amount', coalesce(h.amount, 0)::text),
+              jsonb_build_object('payments', coalesce(c.payments, 0), 'amount', coalesce(c.amount, 0)::text)
+         FROM counted c FULL JOIN hours h USING (begins_at, client_id, asset, outcome)
+        WHERE (c.payments, c.amount) IS DISTINCT FROM (h.payments, h.amount)""",
+)
 
 
 def exactly_read(consumer: str) -> int | None:

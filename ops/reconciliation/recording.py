@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 import orjson
@@ -10,8 +11,12 @@ from django.db.transaction import atomic
 
 from ledger import clock
 from ledger.ids import id_maker
+from ops.alerts.raising import raise_alert
 from ops.reconciliation.comparing import Result
-from ops.reconciliation.models import ReconciliationRun
+from ops.reconciliation.kinds import kind_of
+from ops.reconciliation.models import Finding, ReconciliationRun
+from walletplatform.audit.actors import of_job
+from walletplatform.audit.trail import record as audit
 
 State = ReconciliationRun.State
 
@@ -28,7 +33,8 @@ _SEEN = """
     ON CONFLICT (kind, subject_type, subject_id) WHERE NOT (state = 'RESOLVED') DO UPDATE
        SET last_run_id = excluded.last_run_id, last_seen = greatest(known.last_seen, excluded.last_seen),
            evidence = excluded.evidence,
-           state = CASE WHEN known.evidence = excluded.evidence THEN known.state ELSE 'OPEN' END
+           state = CASE WHEN known.evidence = excluded.evidence THEN known.state ELSE 'OPEN' END,
+           frozen_at = CASE WHEN known.evidence = excluded.evidence THEN known.frozen_at END
 """
 
 
@@ -39,6 +45,8 @@ def record(run_id: UUID, result: Result) -> None:
     if run.state != State.RUNNING:
         return
     now = clock.now()
+    explained = Finding.objects.select_for_update().filter(state=Finding.State.EXPLAINED).order_by("id")
+    were_explained = list(explained.values_list("id", flat=True))
     if result.differences:
         new_id, found = id_maker(at=now), list(result.differences.values())
         with connection.cursor() as cursor:
@@ -54,11 +62,51 @@ def record(run_id: UUID, result: Result) -> None:
                     "evidence": [orjson.dumps(one.evidence).decode() for one in found],
                 },
             )
+    _tell_reopened(run, were_explained)
+    if run.kind == ReconciliationRun.Kind.FULL:
+        _resolve_what_is_gone(run, result)
+    _alert(run)
     run.state = State.FINDINGS if result.differences else State.CLEAN
     run.from_position, run.to_position = result.after, result.upto
     run.checked, run.found, run.truncated = dict(result.checked), dict(result.found), result.truncated
     run.finished_at = now
     run.save(update_fields=["state", "from_position", "to_position", "checked", "found", "truncated", "finished_at"])
+
+
+def _tell_reopened(run: ReconciliationRun, explained: list[UUID]) -> None:
+    reopened = Finding.objects.filter(id__in=explained, state=Finding.State.OPEN).order_by("id")
+    for id in reopened.values_list("id", flat=True):
+        audit(
+            actor=of_job("reconciliation"), action="finding.reopen", object_type="finding", object_id=id,
+            before={"state": Finding.State.EXPLAINED}, after={"state": Finding.State.OPEN},
+            reason=f"Run {run.id} has found other evidence.",
+        )  # fmt: skip
+
+
+def _alert(run: ReconciliationRun) -> None:
+    """Alert about what is serious and nobody has explained: once for a kind, however many there are."""
+    seen = Finding.objects.filter(last_run=run, state=Finding.State.OPEN)
+    counts = Counter(kind for kind in seen.values_list("kind", flat=True) if kind_of(kind).serious)
+    for kind, count in sorted(counts.items()):
+        raise_alert(
+            type="ledger_inconsistency", fingerprint=kind, severity="critical", title=kind_of(kind).title,
+            detail=f"{kind_of(kind).means} Places: {count}. {kind_of(kind).do}", subject_type="reconciliation",
+            subject_id=str(run.pk), value=str(count),
+        )  # fmt: skip
+
+
+def _resolve_what_is_gone(run: ReconciliationRun, result: Result) -> None:
+    """Close what this run, over everything, does not see, and nobody has seen since it began."""
+    gone = Finding.objects.select_for_update().exclude(state=Finding.State.RESOLVED).exclude(kind__in=result.unsure)
+    for finding in gone.exclude(last_run=run).filter(last_seen__lt=run.started_at).order_by("id"):
+        before = {"state": finding.state}
+        finding.state = Finding.State.RESOLVED
+        finding.save(update_fields=["state"])
+        audit(
+            actor=of_job("reconciliation"), action="finding.resolve", object_type="finding", object_id=finding.pk,
+            before=before, after={"state": finding.state},
+            reason=f"Run {run.pk} over everything does not see it any more.",
+        )  # fmt: skip
 
 
 @atomic(durable=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Max, Q, Sum
 
 from ops.reconciliation.comparing import PROMISES
 from ops.reconciliation.models import Finding, ReconciliationRun
+from ops.statements.models import Statement, StatementException, StatementSource
 from walletplatform.api.times import time_text
 
 MOST_SHOWN = 1_000
@@ -55,4 +56,32 @@ def findings_of(run: ReconciliationRun) -> tuple[list[Finding], bool]:
 def represent_report(run: ReconciliationRun) -> dict[str, Any]:
     """Return a run with its findings, as many as are shown."""
     found, more = findings_of(run)
-    return represent(run) | {"findings": [represent_finding(one) for one in found], "more_findings": more}
+    return represent(run) | {
+        "findings": [represent_finding(one) for one in found], "more_findings": more, "outside": represent_outside()
+    }  # fmt: skip
+
+
+def represent_outside() -> list[dict[str, Any]]:
+    """Return how far each source of statements agrees with the ledger, as of now."""
+    counted = {
+        row["source_id"]: row
+        for row in Statement.objects.values("source_id").annotate(
+            statements=Count("pk"), said=Sum("line_count"), known=Sum("matched"), until=Max("ends_on")
+        )
+    }
+    waiting = StatementException.objects.filter(state__in=["OPEN", "CORRECTING"]).values("source_id")
+    exceptions = dict(waiting.annotate(count=Count("pk")).values_list("source_id", "count"))
+    return [
+        {
+            "source": source.name,
+            "asset": source.asset_id,
+            "account": source.account.kind,
+            "statements": counted[source.pk]["statements"],
+            "lines": counted[source.pk]["said"],
+            "matched": counted[source.pk]["known"],
+            "until": counted[source.pk]["until"].isoformat(),
+            "open_exceptions": exceptions.get(source.pk, 0),
+        }
+        for source in StatementSource.objects.select_related("account").order_by("name")
+        if source.pk in counted
+    ]

@@ -16,10 +16,15 @@ from django.db.transaction import atomic
 
 from ledger import clock
 from ledger.ids import id_maker
+from ops.approvals.steps import entitled
 from ops.reconciliation.comparing import AtWork, Progress, compare, lock
+from ops.reconciliation.freezing import freeze_what_is_wrong
 from ops.reconciliation.models import ReconciliationRun
 from ops.reconciliation.recording import give_up, record
 from ops.reconciliation.scopes import Scope, Span, WholeLedger
+from walletplatform.audit.actors import Actor, of_staff
+from walletplatform.audit.trail import record as audit
+from walletplatform.identity.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +39,26 @@ def ask(kind: str, *, slot: datetime | None = None) -> ReconciliationRun | None:
     run = ReconciliationRun(id=id_maker(at=now)(), kind=kind, slot=slot, started_at=now)
     ReconciliationRun.objects.bulk_create([run], ignore_conflicts=True)
     return ReconciliationRun.objects.filter(id=run.id).first()
+
+
+def ask_by(*, user: User, kind: str) -> ReconciliationRun:
+    """
+    Make a run for somebody of the staff.
+
+    :raises Refused: ``forbidden``
+    """
+    entitled(user, "ops.run_reconciliation")
+    return ask_for(actor=of_staff(user), kind=kind)
+
+
+@atomic
+def ask_for(*, actor: Actor, kind: str) -> ReconciliationRun:
+    """Make a run for somebody who may have it."""
+    run = ask(kind)
+    assert run is not None  # it has no slot that could be taken
+    audit(actor=actor, action="reconciliation.run", object_type="reconciliation", object_id=run.pk,
+          after={"kind": kind})  # fmt: skip
+    return run
 
 
 def ask_for_slot(kind: str) -> ReconciliationRun | None:
@@ -61,6 +86,7 @@ def execute(run_id: UUID, *, on_progress: Progress = lambda what, done, about: N
                 lambda head: _scope(run, head), run=run_id, known_head=_known_head(), on_progress=on_progress
             )
             record(run_id, result)
+            freeze_what_is_wrong()
         except AtWork:
             pass
         except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from django.db import connection
@@ -23,6 +23,7 @@ SLACK = timedelta(minutes=1)
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 # Of an account the first ``seq`` to be looked at; None: only its last entry.
 Touched = tuple[UUID, int | None]
+Unit = Literal["minute", "hour"]
 
 
 class Scope(Protocol):
@@ -40,8 +41,8 @@ class Scope(Protocol):
     def accounts(self) -> Iterator[list[Touched]]:
         """Yield accounts and wallets."""
 
-    def figures(self) -> dict[str, Any]:
-        """Return since when (``begins``, a full minute) to recount figures, and behind which position that was."""
+    def figures(self, unit: Unit) -> dict[str, Any]:
+        """Return since when (``begins``, a full unit) to recount figures, and behind which position that was."""
 
 
 class WholeLedger:
@@ -55,14 +56,14 @@ class WholeLedger:
 
     def documents(self) -> Iterator[list[UUID]]:
         return _pages({"payments": "id", "transactions": "id", "transaction_failures": "payment_id",
-                       "open_holds": "payment_id"}, AT_ONCE)  # fmt: skip
+                       "open_holds": "payment_id", "failure_payments": "payment_id"}, AT_ONCE)  # fmt: skip
 
     def accounts(self) -> Iterator[list[Touched]]:
         for ids in _pages({"accounts": "id", "wallets": "id"}, ACCOUNTS_AT_ONCE):
             self.entries += int(_rows("SELECT coalesce(sum(seq), 0) FROM accounts WHERE id = ANY(%s)", [ids])[0][0])
             yield [(account, 1) for account in ids]
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self, unit: Unit) -> dict[str, Any]:
         return {"begins": "-infinity", "after": 0}
 
 
@@ -101,11 +102,11 @@ class Span:
         for start in range(0, len(touched), ACCOUNTS_AT_ONCE):
             yield touched[start : start + ACCOUNTS_AT_ONCE]
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self, unit: Unit) -> dict[str, Any]:
         moment = self._time_at(self.after)
         if moment is None:
             return {"begins": "-infinity", "after": 0}
-        begins = moment.replace(second=0, microsecond=0)
+        begins = moment.replace(second=0, microsecond=0, minute=0 if unit == "hour" else moment.minute)
         after, step = self.after, 1
         while after > 0 and (self._time_at(after) or begins) >= begins - SLACK:
             after, step = max(0, after - step), step * 2

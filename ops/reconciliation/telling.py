@@ -14,6 +14,13 @@ _OUTBOX = """waiting AS MATERIALIZED (
 _TOLD = """(SELECT e.type, e.outbox_id FROM events e WHERE e.subject = {id}
              UNION ALL SELECT o.type, o.id FROM waiting o WHERE o.subject = {id})"""
 
+# How often each was told, or is to be, without those that were not.
+_NAMED = """jsonb_strip_nulls(jsonb_build_object(
+            'created', nullif({of}.created, 0), 'settled', nullif({of}.settled, 0), 'failed', nullif({of}.failed, 0),
+            'voided', nullif({of}.voided, 0), 'expired', nullif({of}.expired, 0),
+            'authorized', nullif({of}.authorized, 0), 'captured', nullif({of}.captured, 0),
+            'refunded', nullif({of}.refunded, 0)))"""
+
 # Parameter ``ids``, of payments.
 PAYMENT_TOLD = Check(
     "payment_told",
@@ -22,39 +29,57 @@ PAYMENT_TOLD = Check(
     "payment",
     # An authorization's end may be told as `captured` once more than was captured (the rest was released), and an
     # extension leaves no row: within these bounds what is told is taken for right.
-    f"""WITH {_OUTBOX}
-        SELECT p.id, jsonb_build_object('status', p.status, 'told', x.told), jsonb_build_object('told', n.told)
+    f"""WITH {_OUTBOX},
+             told AS (
+             SELECT t.subject, count(*) FILTER (WHERE t.type = 'payment.created') AS created,
+                    count(*) FILTER (WHERE t.type = 'payment.settled') AS settled,
+                    count(*) FILTER (WHERE t.type = 'payment.failed') AS failed,
+                    count(*) FILTER (WHERE t.type = 'payment.voided') AS voided,
+                    count(*) FILTER (WHERE t.type = 'payment.expired') AS expired,
+                    count(*) FILTER (WHERE t.type = 'payment.authorized') AS authorized,
+                    count(*) FILTER (WHERE t.type = 'payment.captured') AS captured,
+                    count(*) FILTER (WHERE t.type = 'payment.refunded') AS refunded, count(*) AS events
+               FROM (SELECT e.subject, e.type FROM events e WHERE e.subject = ANY(%(ids)s::uuid[])
+                      UNION ALL SELECT o.subject, o.type FROM waiting o) AS t
+              GROUP BY 1),
+             children AS (
+             SELECT c.parent_id, count(*) FILTER (WHERE c.kind = 'capture') AS captures,
+                    count(*) FILTER (WHERE c.kind IN ('refund', 'reversal')) AS refunds,
+                    count(*) FILTER (WHERE c.kind = 'authorization') AS changes
+               FROM payments c WHERE c.parent_id = ANY(%(ids)s::uuid[]) AND c.status = 'SETTLED'
+              GROUP BY 1)
+        SELECT p.id, jsonb_build_object('status', p.status, 'told', {_NAMED.format(of="x")}),
+               jsonb_build_object('told', {_NAMED.format(of="n")} || CASE WHEN n.others > 0
+                                          THEN jsonb_build_object('others', n.others) ELSE '{{}}' END)
           FROM payments p
+          LEFT JOIN told t ON t.subject = p.id LEFT JOIN children k ON k.parent_id = p.id
          CROSS JOIN LATERAL (
-               SELECT coalesce(sum(1) FILTER (WHERE c.kind = 'capture'), 0) AS captures,
-                      coalesce(sum(1) FILTER (WHERE c.kind IN ('refund', 'reversal')), 0) AS refunds,
-                      coalesce(sum(1) FILTER (WHERE c.kind = 'authorization'), 0) AS changes
-                 FROM payments c WHERE c.parent_id = p.id AND c.status = 'SETTLED') AS c
+               SELECT coalesce(t.created, 0) AS created, coalesce(t.settled, 0) AS settled,
+                      coalesce(t.failed, 0) AS failed, coalesce(t.voided, 0) AS voided,
+                      coalesce(t.expired, 0) AS expired, coalesce(t.authorized, 0) AS authorized,
+                      coalesce(t.captured, 0) AS captured, coalesce(t.refunded, 0) AS refunded,
+                      coalesce(t.events - t.created - t.settled - t.failed - t.voided - t.expired - t.authorized
+                               - t.captured - t.refunded, 0) AS others) AS n
          CROSS JOIN LATERAL (
-               SELECT coalesce(jsonb_object_agg(substr(type, 9), n), '{{}}') AS told
-                 FROM (SELECT type, count(*) AS n FROM {_TOLD.format(id="p.id")} AS told GROUP BY type) AS each) AS n
-         CROSS JOIN LATERAL (SELECT coalesce((n.told ->> 'created')::bigint, 0) AS created,
-                                    coalesce((n.told ->> 'authorized')::bigint, 0) AS authorized,
-                                    coalesce((n.told ->> 'captured')::bigint, 0) AS captured) AS t
+               SELECT coalesce(k.captures, 0) AS captures, coalesce(k.refunds, 0) AS refunds,
+                      coalesce(k.changes, 0) AS changes) AS c
          CROSS JOIN LATERAL (
-               SELECT coalesce(jsonb_object_agg(type, times), '{{}}') AS told
-                 FROM (VALUES
-                      ('created', CASE WHEN p.status = 'CREATED' THEN 1 ELSE least(t.created, 1) END),
-                      ('settled', CASE WHEN p.status = 'SETTLED' AND p.kind <> 'authorization' THEN 1 ELSE 0 END),
-                      ('failed', CASE WHEN p.status = 'FAILED' THEN 1 ELSE 0 END),
-                      ('voided', CASE WHEN p.status = 'VOIDED' THEN 1 ELSE 0 END),
-                      ('expired', CASE WHEN p.status = 'EXPIRED' THEN 1 ELSE 0 END),
-                      ('authorized',
-                       CASE WHEN p.authorized_amount IS NULL THEN 0
-                            WHEN p.status IN ('AUTHORIZED', 'SETTLED', 'EXPIRED') OR c.changes > 0
-                            THEN greatest(t.authorized, c.changes + 1) ELSE t.authorized END),
-                      ('captured',
-                       CASE WHEN c.captures = 0 THEN 0
-                            ELSE least(greatest(t.captured, c.captures),
-                                       c.captures + CASE WHEN p.status = 'SETTLED' THEN 1 ELSE 0 END) END),
-                      ('refunded', c.refunds)) AS due (type, times)
-                WHERE times > 0) AS x
-         WHERE p.id = ANY(%(ids)s::uuid[]) AND n.told <> x.told
+               SELECT CASE WHEN p.status = 'CREATED' THEN 1 ELSE least(n.created, 1) END AS created,
+                      CASE WHEN p.status = 'SETTLED' AND p.kind <> 'authorization' THEN 1 ELSE 0 END AS settled,
+                      CASE WHEN p.status = 'FAILED' THEN 1 ELSE 0 END AS failed,
+                      CASE WHEN p.status = 'VOIDED' THEN 1 ELSE 0 END AS voided,
+                      CASE WHEN p.status = 'EXPIRED' THEN 1 ELSE 0 END AS expired,
+                      CASE WHEN p.authorized_amount IS NULL THEN 0
+                           WHEN p.status IN ('AUTHORIZED', 'SETTLED', 'EXPIRED') OR c.changes > 0
+                           THEN greatest(n.authorized, c.changes + 1) ELSE n.authorized END AS authorized,
+                      CASE WHEN c.captures = 0 THEN 0
+                           ELSE least(greatest(n.captured, c.captures),
+                                      c.captures + CASE WHEN p.status = 'SETTLED' THEN 1 ELSE 0 END) END AS captured,
+                      c.refunds AS refunded) AS x
+         WHERE p.id = ANY(%(ids)s::uuid[])
+           AND (n.others > 0
+                OR (n.created, n.settled, n.failed, n.voided, n.expired, n.authorized, n.captured, n.refunded)
+                <> (x.created, x.settled, x.failed, x.voided, x.expired, x.authorized, x.captured, x.refunded))
            -- A change of an authorization is told by the authorization.
            AND NOT (p.kind = 'authorization' AND p.parent_id IS NOT NULL AND p.status = 'SETTLED')""",
 )
@@ -96,8 +121,10 @@ LOG_CHECKS = [
         """SELECT e.position, jsonb_build_object('told', e.type, 'about', e.subject),
                   jsonb_build_object('payment', p.status, 'wallet', v.status)
              FROM events e
-             LEFT JOIN LATERAL (SELECT * FROM payments p WHERE p.id = e.subject LIMIT 1) AS p ON true
-             LEFT JOIN LATERAL (SELECT * FROM wallets v WHERE v.id = e.subject LIMIT 1) AS v ON true
+             LEFT JOIN LATERAL (SELECT * FROM payments p
+                                 WHERE p.id = e.subject AND starts_with(e.type, 'payment.') LIMIT 1) AS p ON true
+             LEFT JOIN LATERAL (SELECT * FROM wallets v
+                                 WHERE v.id = e.subject AND starts_with(e.type, 'wallet.') LIMIT 1) AS v ON true
             WHERE e.position > %(after)s AND e.position <= %(upto)s
               AND CASE e.type
                   WHEN 'payment.created' THEN p.id IS NOT NULL

@@ -80,7 +80,8 @@ class ReauthorizeView(ActView):
 
     @_act(
         "Raise or lower an authorization", ReauthorizeRequest, "wallet_not_active", "insufficient_funds",
-        "amount_scale", description="Answers the change, a payment of its own; the authorization is its parent.",
+        "limit_exceeded", "amount_scale",
+        description="Answers the change, a payment of its own; the authorization is its parent.",
     )  # fmt: skip
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
         return self.act(request, payment_id)

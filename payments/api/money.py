@@ -32,7 +32,7 @@ KEYS = [
 ]  # fmt: skip
 PROBLEMS = [
     *KEYS, "not_found", "wallet_not_active", "insufficient_funds", "same_wallet", "amount_scale",
-    "asset_mismatch", "balance_overflow", "payment_denied", "lock_timeout", "outcome_unknown",
+    "asset_mismatch", "balance_overflow", "limit_exceeded", "payment_denied", "lock_timeout", "outcome_unknown",
 ]  # fmt: skip
 ACT_PROBLEMS = [*KEYS, "not_found", "invalid_state", "lock_timeout", "outcome_unknown"]
 

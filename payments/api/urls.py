@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments.api import acting, batching, moving, views
+from payments.api import acting, batching, limits, moving, views
 
 urlpatterns = [
     path("payments", views.PaymentsView.as_view()),
@@ -12,9 +12,8 @@ urlpatterns = [
     path("payments/<uuid:payment_id>/void", acting.VoidView.as_view()),
     path("payments/<uuid:payment_id>/extend", acting.ExtendView.as_view()),
     path("payments/<uuid:payment_id>/reauthorize", acting.ReauthorizeView.as_view()),
-    path("payments/<uuid:payment_id>/refund", acting.RefundView.as_view()),
-    path("payments/<uuid:payment_id>/reverse", acting.ReverseView.as_view()),
     path("payments/<uuid:payment_id>/review", acting.ReviewView.as_view()),
+    path("wallets/<uuid:wallet_id>/limits", limits.WalletLimitsView.as_view()),
     path("topups", moving.TopupsView.as_view()),
     path("bonuses", moving.BonusesView.as_view()),
     path("spends", moving.SpendsView.as_view()),

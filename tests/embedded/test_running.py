@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -173,8 +174,9 @@ def test_data_left_half_made_is_made_anew(tmp_path):
     )  # fmt: skip
     while not list(tmp_path.glob("postgres*/PG_VERSION")):
         assert starting.poll() is None
-    for one in [*psutil.Process(starting.pid).children(recursive=True), psutil.Process(starting.pid)]:
-        one.kill()
+    for one in [psutil.Process(starting.pid), *psutil.Process(starting.pid).children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # some end with those that started them
+            one.kill()
     starting.wait()
 
     postgres.start()

@@ -15,6 +15,7 @@ from django.db.transaction import atomic
 from django.test.utils import CaptureQueriesContext
 
 from events import consuming, log
+from events import parked as parked_events
 from events.consumers import CONSUMERS, Consumer
 from events.management.commands.consume import consume_each
 from events.models import Cursor, ParkedEvent, ProcessedEvent
@@ -164,9 +165,9 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_only_its_own_payment(shop, 
     assert [(bool(event.error), event.tries) for event in parked] == [(True, consuming.TRIES), (False, 0)]
     assert parked[0].error == f"ValueError: poison {held}"
 
-    assert consuming.retry(diary.consumer) == 0
+    assert parked_events.retry(diary.consumer) == 0
     diary.hates = set()
-    assert consuming.retry(diary.consumer) == 2
+    assert parked_events.retry(diary.consumer) == 2
     assert diary.notes()[-2:] == [event.position for event in parked]
     assert not ParkedEvent.objects.filter(consumer=diary.consumer.name).exists()
 
@@ -250,7 +251,7 @@ def test_a_replay_does_not_apply_what_is_set_aside(shop, ann, bob, diary):
     consume_all(diary.consumer)
 
     assert position not in diary.notes()
-    assert consuming.retry(diary.consumer) == 1
+    assert parked_events.retry(diary.consumer) == 1
 
 
 def test_a_consumer_that_fails_on_everything_halts(shop, ann, bob, diary, monkeypatch):

@@ -4,7 +4,6 @@ import json
 from uuid import uuid4
 
 import pytest
-from django.test import Client as Http
 from django.urls import reverse
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -14,7 +13,8 @@ from events.models import WebhookEndpoint
 from tests.actors import actor
 from tests.events.hooks import deliveries, execute, log_all, send, tried
 from tests.money import rows, snapshot, value
-from walletplatform.identity.models import Client, User
+from tests.ops.staff import console, root
+from walletplatform.identity.models import Client
 
 
 def test_an_endpoint_gets_what_comes_after_it_of_the_types_and_assets_it_may_see(receiver, endpoint, wallets, shop):
@@ -48,6 +48,7 @@ def test_a_client_that_was_narrowed_or_stopped_gets_no_more_than_it_may_see_now(
 
 
 def test_what_waits_for_a_client_that_was_narrowed_meanwhile_is_not_sent(receiver, endpoint, shop):
+    execute("UPDATE webhook_endpoints SET enabled = false")  # those of other tests
     client = Client.objects.create(name=uuid4().hex, secret_hash=b"", scopes=[], assets=["EUR", "GEM"])
     its = actor("client", id=client.pk)
     made = its.post("/webhook-endpoints", {"url": receiver.url("/200?meanwhile"), "types": ["wallet.created"]}).json()
@@ -246,6 +247,7 @@ def test_a_client_has_fifty_endpoints_at_most(shop, receiver):
 
 
 def test_it_is_seen_how_deliveries_stand(shop, receiver, endpoint, wallets):
+    execute("UPDATE webhook_endpoints SET enabled = false")  # those of other tests
     before = webhooks()
     failing, dead = endpoint("/500", types=["payment.settled"]), endpoint("/500", types=["payment.settled"])
     shop.pay(*wallets, "1.00")
@@ -256,8 +258,7 @@ def test_it_is_seen_how_deliveries_stand(shop, receiver, endpoint, wallets):
     now = webhooks()
     assert (now.pending - before.pending, now.given_up - before.given_up) == (1, 1)
     assert now.failing - before.failing == 2
-    http = Http(raise_request_exception=False)
-    http.force_login(User.objects.create_superuser(f"root-{uuid4().hex}", password="long enough 1"))
+    http = console(root())
     page = http.get(reverse("admin:events_webhookendpoint_changelist"), {"q": failing["id"]}).content.decode()
     assert "failing" in page
     [delivery] = deliveries(shop, dead)

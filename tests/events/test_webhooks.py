@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from django.db import connection
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from events import log
-from events.consuming import rebuild, replay
+from events.consuming import consume, rebuild, replay
 from events.envelope import envelope
 from events.models import WebhookEndpoint
 from events.webhooks import sending
@@ -169,6 +170,21 @@ def test_an_endpoint_that_fails_is_spared_and_begins_anew_with_its_first_success
     assert len(receiver.bodies("/200")) == 8
     stored.refresh_from_db()
     assert (stored.failures, stored.paused_until) == (0, None)
+
+
+def test_an_answer_that_comes_while_others_are_written_counts_before_the_next_try(
+    shop, receiver, endpoint, wallets, monkeypatch
+):
+    def slow(consumer):
+        time.sleep(0.2)  # the receiver's answer arrives in it
+        return consume(consumer)
+
+    monkeypatch.setattr(sending, "consume", slow)
+    endpoint("/500", types=["payment.settled"])
+    for _ in range(8):
+        shop.pay(*wallets, "1.00")
+    send()
+    assert len(receiver.got) == 3
 
 
 def test_a_delivery_to_an_endpoint_that_was_spared_too_long_is_given_up(shop, receiver, endpoint, wallets):

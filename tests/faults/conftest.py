@@ -29,6 +29,14 @@ from walletplatform.embedded.supervisor import platform
 
 # The services of the tests at large, which this platform must not use.
 GIVEN = ["DATABASE_URL", "DATABASE_OWNER_URL", "TEST_ADMIN_DATABASE_URL", "REDIS_URL", "BROKER_URL"]
+# In one process: each takes a while to start.
+SET_UP = """
+from django.core.management import call_command
+from tests.faults.conftest import SCOPES
+call_command("migrate", verbosity=0)
+call_command("create_asset", "EUR", "--name=Euro", "--kind=fiat", "--scale=2")
+call_command("create_client", "load", "--scopes", SCOPES, "--json")
+"""
 SCOPES = "wallets:read,wallets:write,payments:read,payments:write,treasury:write,webhooks:write,events:read,ops:write"
 
 
@@ -60,11 +68,11 @@ class Platform:
         except (urllib.error.URLError, OSError, http.client.HTTPException):
             return 0, b""
 
-    def until_known(self, path: str, body: Any, *, key: str) -> tuple[int, bytes]:
+    def until_known(self, path: str, body: Any = None, *, key: str, method: str = "POST") -> tuple[int, bytes]:
         """Send a request with its key until the answer is final, as a careful client would."""
         deadline = time.monotonic() + 60
         while True:
-            status, answer = self.call("POST", path, body, key=key)
+            status, answer = self.call(method, path, body, key=key)
             self.statuses.append(status)
             if status and not json.loads(answer).get("retryable"):
                 return status, answer
@@ -73,14 +81,15 @@ class Platform:
             time.sleep(0.05)
 
     def wallet(self, holding: str = "") -> str:
-        _, answer = self.call("POST", "/wallets", {"user_id": str(uuid4()), "asset": "EUR", "activate": True})
+        opened = {"user_id": str(uuid4()), "asset": "EUR", "activate": True}
+        _, answer = self.until_known("/wallets", opened, key=uuid4().hex)
         wallet = str(json.loads(answer)["id"])
         if holding:
             self.until_known("/topups", {"wallet_id": wallet, "amount": holding}, key=uuid4().hex)
         return wallet
 
     def balance(self, wallet: str) -> str:
-        _, answer = self.call("GET", f"/wallets/{wallet}/balance")
+        _, answer = self.until_known(f"/wallets/{wallet}/balance", key="", method="GET")
         return str(json.loads(answer)["balance"])
 
     def manage(self, *arguments: str) -> str:
@@ -137,13 +146,11 @@ def start_platform(folder: Path) -> Platform:
         os.environ.update({name: value for name, value in given.items() if value is not None})
     env = os.environ | found | {"DATA_DIR": str(folder), "PAYMENT_POLICY": "tests.payments.policies.by_metadata"}
     platform_under_test = Platform(services, env, _free_port(), None)  # type: ignore[arg-type]
-    platform_under_test.manage("migrate", "-v0")
-    platform_under_test.manage("create_asset", "EUR", "--name=Euro", "--kind=fiat", "--scale=2")
+    credentials = json.loads(platform_under_test.manage("shell", "-v0", "-c", SET_UP).splitlines()[-1])
     platform_under_test.web = subprocess.Popen(
         _with_four_workers(platform(platform_under_test.port)[0].command), cwd=ROOT, env=env, stdout=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    credentials = json.loads(platform_under_test.manage("create_client", "load", "--scopes", SCOPES, "--json"))
     while not platform_under_test.token:
         status, answer = platform_under_test.call("POST", "/auth/token", credentials)
         if status == 200:
@@ -157,7 +164,7 @@ def _with_four_workers(command: list[str]) -> list[str]:
     return [*command[:place], "4", *command[place + 1 :]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def own_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     running = start_platform(tmp_path_factory.mktemp("platform"))
     yield running

@@ -72,3 +72,22 @@ def test_a_payment_answered_before_a_kill_is_there_after_it(own_platform):
 
     assert own_platform.until_known("/payments", body, key=key) == answer
     assert own_platform.balance(bob) == "2.00"
+
+
+def test_after_an_outage_nobody_is_refused_because_of_it(own_platform):
+    wallet = own_platform.wallet("5.00")
+    postgres = own_platform.services.postgres
+    postgres.stop()
+    try:
+        # For so long that attempts with ever longer pauses would be far apart by the end.
+        until = time.monotonic() + 9
+        while time.monotonic() < until:
+            assert own_platform.call("GET", f"/wallets/{wallet}")[0] in (503, 504)
+    finally:
+        postgres.start()
+    time.sleep(2)
+
+    read = {own_platform.call("GET", f"/wallets/{wallet}")[0] for _ in range(40)}
+    paid = {own_platform.call("POST", "/topups", {"wallet_id": wallet, "amount": "1.00"}, key=uuid4().hex)[0]
+            for _ in range(40)}  # fmt: skip
+    assert (read, paid) == ({200}, {201})

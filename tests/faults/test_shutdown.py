@@ -7,7 +7,17 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from tests.faults.conftest import start_platform
+
 pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def own_platform(tmp_path_factory):
+    """One that nobody needs any more after this."""
+    running = start_platform(tmp_path_factory.mktemp("platform"))
+    yield running
+    running.services.stop()
 
 
 def test_a_payment_in_flight_is_answered_before_the_web_ends(own_platform):

@@ -73,7 +73,6 @@ FORBIDDEN = {
     "replace a function": "CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
     "shift the clock": "UPDATE ledger_clock SET shift = '1 day'",
     "delete an account": "DELETE FROM accounts WHERE id = '{ann}'",
-    "lift a limit": "UPDATE accounts SET min_available = -1000 WHERE id = '{ann}'",
     "change an account's asset": "UPDATE accounts SET asset = 'GEM' WHERE id = '{ann}'",
     "change a payment": "UPDATE payments SET amount = 1 WHERE id = '{payment}'",
     "delete a payment": "DELETE FROM payments WHERE id = '{payment}'",
@@ -267,7 +266,7 @@ def test_a_wallet_that_is_not_active_takes_no_entries(shop, owner, paid):
         "UPDATE wallets SET user_id = gen_random_uuid(), version = version + 1 WHERE id = '{ann}'",
         "UPDATE wallets SET status = 'SUSPENDED' WHERE id = '{ann}'",
         "DELETE FROM wallets WHERE id = '{ann}'",
-        "TRUNCATE wallets",
+        "TRUNCATE wallets CASCADE",
     ],
 )
 def test_wallets_keep_to_their_lifecycle(owner, paid, change):
@@ -330,8 +329,8 @@ def test_a_key_is_kept_for_ever(owner, paid, change):
         owner.execute(change.format(**paid))
 
 
-@pytest.mark.parametrize(("kind", "floor", "open_"), [("wallet", "-1000", "false"), ("fees", "NULL", "false")])
-def test_no_account_has_an_overdraft_and_no_system_account_is_closed(app, kind, floor, open_):
+@pytest.mark.parametrize(("kind", "floor", "open_"), [("wallet", "1", "false"), ("fees", "NULL", "false")])
+def test_no_wallet_has_a_floor_above_zero_and_no_system_account_is_closed(app, kind, floor, open_):
     with pytest.raises(errors.CheckViolation):
         app.execute(
             "INSERT INTO accounts (id, asset, kind, balance, held, min_available, seq, open, created_at)"

@@ -117,7 +117,7 @@ IN_HOLDS = [
     take("state before a verb", "what has ended is captured, voided, extended again", STATES, ACTING,
          'if status != "AUTHORIZED":', "if False:"),
     take("funds for a raise", "a raise holds what is not there", HOLDS, ACTING,
-         "short_of_funds(draft.sender, more)", "None"),
+         "short_to_hold(draft.sender, more)", "None"),
     take("never shorter", "an extension shortens", HOLDS, ACTING,
          "if state.now + timedelta(seconds=command.expires_in) < parent.expires_at:", "if False:"),
     take("refund limit", "more is refunded than was captured", REFUNDS, ACTING,

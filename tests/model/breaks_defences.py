@@ -40,6 +40,9 @@ EVENT = """
     SELECT event_id, type, subject, time, '', '', data, (SELECT coalesce(max(position), 0) FROM events) + {step},
            {outbox_id}, 'EUR', ARRAY[]::uuid[], now() FROM outbox_events WHERE subject = '{paid}';
 """
+FLOOR = "INSERT INTO account_floors VALUES ({id}, 0, -1, now(), '{account}');"
+LIMITS = "INSERT INTO wallet_limits VALUES ('{wallet}', {per_payment}, {per_day}, {since}, now());"
+SPENDING = "INSERT INTO wallet_spending VALUES ('2000-01-01', {spent}, '{wallet}');"
 NEW_ASSET = ASSET.format(code="NEW", kind="fiat", scale=2)
 
 
@@ -80,10 +83,15 @@ ATTEMPTS: dict[str, Attempt] = {
     name: attempt if isinstance(attempt, Attempt) else Attempt(attempt)
     for name, attempt in {
         # accounts
+        "accounts_floor": "UPDATE accounts SET min_available = -1 WHERE id = '{ann}'",
+        "accounts_floor_at_first": _account(asset="EUR", kind="wallet", floor="-1"),
         "accounts_funds": "UPDATE accounts SET held = balance + 1 WHERE id = '{ann}'",
         "accounts_held": "UPDATE accounts SET held = -1 WHERE id = '{ann}'",
         "accounts_kind": _account(kind="piggy"),
         "accounts_offered": NEW_ASSET + _account(open="false"),
+        "account_floors_account_id_a8c16054_fk_accounts_id": FLOOR.format(account="{new}", id=-1),
+        "account_floors_pkey": 2 * FLOOR.format(account="{ann}", id=1),
+        "account_floors_append_only": "DELETE FROM account_floors",
         "accounts_seq": NEW_ASSET + _account(seq="-1"),
         "accounts_asset_8fccbed6_fk_assets_code": _account(asset="NONE"),
         "accounts_pkey": NEW_ASSET + _account(id="'{ann}'"),
@@ -141,6 +149,7 @@ ATTEMPTS: dict[str, Attempt] = {
         "transactions_append_only": "DELETE FROM transactions WHERE id = '{paid}'",
         "transactions_balanced": _transaction(),
         # payments
+        "payments_adjustment": _payment(kind="adjustment"),
         "payments_amount": _payment(amount="0"),
         "payments_child": _payment(kind="void", status="SETTLED", parent="id"),
         "payments_hold": "UPDATE payments SET captured_amount = 2001 WHERE id = '{hold}'",
@@ -165,6 +174,22 @@ ATTEMPTS: dict[str, Attempt] = {
         "transaction_failures_pkey": "INSERT INTO transaction_failures SELECT * FROM transaction_failures"
         " WHERE payment_id = '{failed}'",
         "transaction_failures_append_only": "DELETE FROM transaction_failures WHERE payment_id = '{failed}'",
+        # limits
+        "wallet_limits_per_payment": LIMITS.format(wallet="{bob}", per_payment=0, per_day="NULL", since="NULL"),
+        "wallet_limits_per_day": LIMITS.format(wallet="{bob}", per_payment="NULL", per_day=0, since="now()"),
+        "wallet_limits_counted": LIMITS.format(wallet="{bob}", per_payment=1, per_day=1, since="NULL"),
+        "wallet_limits_pkey": LIMITS.format(wallet="{ann}", per_payment=1, per_day="NULL", since="NULL"),
+        "wallet_limits_wallet_id_93267c56_fk_wallets_id": LIMITS.format(
+            wallet="{new}", per_payment=1, per_day="NULL", since="NULL"
+        ),
+        "wallet_limits_raised": "UPDATE wallet_limits SET per_payment = NULL WHERE wallet_id = '{ann}'",
+        "wallet_limits_no_delete": "DELETE FROM wallet_limits",
+        "wallet_spending_spent": SPENDING.format(wallet="{bob}", spent=-1),
+        "wallet_spending_pkey": 2 * SPENDING.format(wallet="{bob}", spent=1),
+        "wallet_spending_wallet_id_288940a4_fk_wallets_id": SPENDING.format(wallet="{new}", spent=1),
+        "wallet_spending_begun": SPENDING.format(wallet="{ann}", spent=100_000),
+        "wallet_spending_grown": "UPDATE wallet_spending SET spent = 100000 WHERE wallet_id = '{ann}'",
+        "wallet_spending_no_delete": "DELETE FROM wallet_spending",
         # wallets
         "wallets_status": "INSERT INTO wallet_transitions VALUES ('ACTIVE', 'LOST');"
         " UPDATE wallets SET status = 'LOST', version = version + 1 WHERE id = '{ann}'",
@@ -186,7 +211,7 @@ CATALOGUE = """
         SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname IN (
                'assets', 'accounts', 'transactions', 'ledger_entries', 'idempotency_keys', 'ledger_clock', 'wallets',
                'wallet_transitions', 'payments', 'payment_transitions', 'transaction_failures', 'outbox_events',
-               'events', 'event_wallets')
+               'events', 'event_wallets', 'account_floors', 'wallet_limits', 'wallet_spending')
     )
     SELECT c.conname::text, t.relname::text,
            'ALTER TABLE ' || t.relname || ' DROP CONSTRAINT ' || c.conname || ' CASCADE'

@@ -10,6 +10,7 @@ HOLDS = "tests/payments/test_hold_rules.py"
 RIGHTS = {
     "assets": "UPDATE, DELETE",
     "accounts": "UPDATE, DELETE",
+    "account_floors": "INSERT, UPDATE, DELETE",
     "transactions": "UPDATE, DELETE, TRUNCATE",
     "ledger_entries": "UPDATE, DELETE, TRUNCATE",
     "idempotency_keys": "UPDATE, DELETE",
@@ -19,6 +20,8 @@ RIGHTS = {
     "payments": "UPDATE, DELETE",
     "payment_transitions": "INSERT",
     "transaction_failures": "UPDATE, DELETE",
+    "wallet_limits": "UPDATE, DELETE",
+    "wallet_spending": "UPDATE, DELETE",
     "outbox_events": "UPDATE, TRUNCATE",
     "events": "UPDATE, DELETE",
 }

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.model import breaks_code, breaks_events, breaks_rights
+from tests.model import breaks_code, breaks_events, breaks_limits, breaks_rights
 from tests.model.breaks import Break, Patch, of_the_database
 from tests.model.breaks_defences import ATTEMPTS, CATALOGUE
 from walletplatform.embedded.data_dir import DataDir
@@ -88,7 +88,7 @@ def main(names: Sequence[str]) -> int:
 
 def _planted(env: dict[str, str], names: Sequence[str]) -> list[Break]:
     """Every bug to plant: of the code, of rights, and one for each defence that the database has."""
-    known = [*breaks_code.breaks(), *breaks_events.breaks(), *breaks_rights.breaks()]
+    known = [*breaks_code.breaks(), *breaks_events.breaks(), *breaks_limits.breaks(), *breaks_rights.breaks()]
     chosen = [one for one in known if not names or any(name in one.name for name in names)]
     of_tables = [
         of_the_database(name, drop.removeprefix(f"ALTER TABLE {table} ").lower(), drop, DEFENCE.format(name))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-AMOUNTS = ("capturable_amount", "refundable_amount", "captured_amount")
+AMOUNTS = ("capturable_amount", "refundable_amount", "captured_amount", "allowed", "left")
 
 
 class Ids:
@@ -38,8 +38,9 @@ def _problem(expected: Mapping[str, Any], body: Mapping[str, Any], ids: Ids) -> 
     found = []
     if body["code"] != expected["code"]:
         found.append(f"code {body['code']}, expected {expected['code']}")
-    if body.get("current_state") != expected.get("current_state"):
-        found.append(f"current_state {body.get('current_state')}, expected {expected.get('current_state')}")
+    for name in ("current_state", "limit"):
+        if body.get(name) != expected.get(name):
+            found.append(f"{name} {body.get(name)}, expected {expected.get(name)}")
     for name in AMOUNTS:
         told = None if name not in body else Decimal(body[name])
         if told != expected.get(name):

@@ -24,7 +24,7 @@ from ledger.idempotency import StoredOutcome
 from payments import commands as c
 from payments.bundles import Batch, Bundle, decide_bundle
 from payments.deciding import decide
-from payments.state import Outcome, PaymentState, Plan, State, WalletState
+from payments.state import Limits, Outcome, PaymentState, Plan, State, WalletState
 from tests.model.comparing import Ids, differences
 from tests.model.operations import Chooser
 from tests.model.reference import Reference
@@ -90,17 +90,31 @@ class World:
             self._open(name, asset, scale, "wallet", 0, status)
             self.state.wallets[self.uuid[name]] = WalletState(_principal(owner).id, status)
         for asset, scale in (("EUR", 2), ("GEM", 0)):
-            for kind in ("treasury", "bonus", "revenue"):
+            for kind in ("treasury", "bonus", "revenue", "suspense"):
                 self._open(f"{asset} {kind}", asset, scale, kind, None, "ACTIVE")
-        self.chooser = Chooser(str(seed), self.model, callers=CALLERS, expiring=True)
+        self.chooser = Chooser(str(seed), self.model, callers=CALLERS, expiring=True, staff=True)
+        for name, floor, per_payment, per_day in (
+            ("ann", 0, 1500, 6000), ("bob", -1500, None, None), ("cleo", -500, None, 3000), ("more", -10, 15, 40),
+        ):  # fmt: skip
+            self._allow(name, floor, per_payment, per_day)
 
     def _open(self, name: str, asset: str, scale: int, kind: str, floor: int | None, status: str) -> None:
         id = self.uuid[name] = self.new_id()
         self.state.accounts[id] = AccountState(id, asset, scale, kind, 0, 0, floor, 0, status == "ACTIVE", None)
 
+    def _allow(self, name: str, floor: int, per_payment: int | None, per_day: int | None) -> None:
+        """Let a wallet be overdrawn, and limit it, in minor units; what it has spent by now stays."""
+        wallet, id = self.model.wallets[name], self.uuid[name]
+        wallet["floor"] = _units(floor, wallet["scale"])
+        for limit, minor in (("per_payment", per_payment), ("per_day", per_day)):
+            wallet[limit] = None if minor is None else _units(minor, wallet["scale"])
+        self.state.accounts[id].min_available = floor
+        spent = self.state.limits[id].spent if id in self.state.limits else {}
+        self.state.limits[id] = Limits(per_payment, per_day, BEGINNING.date(), spent)
+
     def pass_time(self) -> None:
-        """Let some seconds go, now and then back; suspend or activate a wallet; sweep what is overdue."""
-        seconds = self.chance.choice([1, 5, 9, 10, 11, 60, -3])
+        """Let time go, now and then back; suspend, activate or limit a wallet; sweep what is overdue."""
+        seconds = 40_000 if self.chance.random() < 0.05 else self.chance.choice([1, 5, 9, 10, 11, 60, -3])
         self.model.now += seconds
         self.state.now += timedelta(seconds=seconds)
         if self.chance.random() < 0.3:
@@ -110,6 +124,9 @@ class World:
             self.state.accounts[self.uuid[name]].open = status == "ACTIVE"
             owner = self.state.wallets[self.uuid[name]].user_id
             self.state.wallets[self.uuid[name]] = WalletState(owner, status)
+        if self.chance.random() < 0.3:
+            day = self.chance.choice([2000, 6000, 20_000])
+            self._allow("ann", 0, self.chance.choice([500, 1500, None]), day)
         if self.chance.random() < 0.5:
             self.model.sweep()
             held = [payment.id for payment in self.state.payments.values() if payment.status == "AUTHORIZED"]
@@ -181,6 +198,10 @@ class World:
             self.state.keys[principal, key] = StoredOutcome(fingerprint, status, body)
 
     def _command(self, asked: dict[str, Any], *, keeps_key: bool = True) -> c.Command:
+        if asked["verb"] == "adjust":
+            sides = {f"{side}_id": self._account(asked[side]) for side in ("sender", "receiver")}
+            amount = Decimal(asked["amount"])
+            return c.Adjust(**_common(asked, _meaning(asked)), **sides, amount=amount, reason="", metadata={})
         if asked["verb"] == "pay":
             fields = _common(asked, _meaning(asked)) | {"keeps_key": keeps_key}
             return c.Move(
@@ -198,6 +219,9 @@ class World:
     def _act(self, verb: type[c.Act], asked: dict[str, Any], payment: UUID, **more: Any) -> c.Act:
         return verb(**_common(asked, _meaning(asked)), payment_id=payment, **more)
 
+    def _account(self, side: Any) -> UUID:
+        return self.uuid.get(side if isinstance(side, str) else " ".join(side), UUID(int=0))
+
     def _wallet(self, name: str | None) -> UUID | None:
         return None if name is None else self.uuid.get(name, UUID(int=0))
 
@@ -209,6 +233,7 @@ def _copy(state: State) -> State:
         state,
         accounts={id: replace(account) for id, account in state.accounts.items()},
         payments={id: replace(payment) for id, payment in state.payments.items()},
+        limits={id: replace(limits, spent=dict(limits.spent)) for id, limits in state.limits.items()},
         keys=dict(state.keys),
     )
 
@@ -231,7 +256,7 @@ def _principal(caller: str) -> Principal:
     if caller not in _PRINCIPALS:
         _PRINCIPALS[caller] = Principal(
             id=UUID(bytes=hashlib.sha256(caller.encode()).digest()[:16]),
-            kind="user" if caller.startswith("user:") else "client",
+            kind="user" if caller.startswith("user:") else "staff" if caller == "staff" else "client",
             scopes=frozenset(),
             assets=frozenset({caller[5:]}) if caller.startswith("only:") else None,
         )

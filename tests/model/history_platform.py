@@ -140,6 +140,11 @@ class Arena:
             self.post("/topups", {"wallet_id": wallet, "amount": holding})
         return wallet
 
+    def unfreeze(self, wallet: str) -> None:
+        """Have a suspended wallet active again, as it is once two people have said so."""
+        command = [sys.executable, "-W", "ignore", "-m", "tests.model.unfreezing", wallet]
+        subprocess.run(command, cwd=ROOT, env=self.platform.env, check=True)
+
     def session(self) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(self.platform.env["DATABASE_OWNER_URL"])
 

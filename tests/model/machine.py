@@ -156,7 +156,10 @@ class Machine(RuleBasedStateMachine):
     def change(self, which: int, status: str) -> None:
         name = f"w{which}"
         if self.model.wallets[name]["status"] != status:
-            self.set_status(self.world.wallets[name], status)
+            if status == "ACTIVE":
+                self.arena.unfreeze(self.world.wallets[name])
+            else:
+                self.set_status(self.world.wallets[name], status)
             self.model.wallets[name]["status"] = status
 
     @rule(which=WALLET)

@@ -16,11 +16,14 @@ VERBS = ["capture"] * 6 + ["void"] * 2 + ["extend", "reauthorize", "reauthorize"
 class Chooser:
     """Chooses the next request for a world; ``recent`` payments are acted on more than old ones."""
 
-    def __init__(self, seed: str, model: Reference, *, callers: Sequence[str], expiring: bool) -> None:
+    def __init__(
+        self, seed: str, model: Reference, *, callers: Sequence[str], expiring: bool, staff: bool = False
+    ) -> None:
         self.chance = random.Random(seed)
         self.model = model
         self.callers = list(callers)
         self.expiring = expiring
+        self.staff = staff
         self.sent: list[dict[str, Any]] = []
         self.count = 0
 
@@ -30,6 +33,8 @@ class Chooser:
             return self._again()
         if roll < 0.10:
             return self._bundle()
+        if self.staff and roll < 0.13:
+            return self._adjust()
         asked = self._act() if roll < 0.55 and self.model.payments else self._pay()
         self.sent = [*self.sent[-200:], asked]
         return asked
@@ -62,6 +67,19 @@ class Chooser:
             asked["amount"] = "12345678"  # what fills the treasury up to its bound is no more the model's
         return asked
 
+    def _adjust(self) -> dict[str, Any]:
+        """What two people have approved: not always wisely."""
+        systems = [(asset, kind) for asset in ("EUR", "GEM") for kind in ("treasury", "suspense")]
+        sides: list[Any] = [self._wallet(), self.chance.choice(systems)]
+        if self.chance.random() < 0.2:
+            sides[0] = self.chance.choice(systems)
+        elif self.chance.random() < 0.1:
+            sides[1] = self._wallet()
+        self.chance.shuffle(sides)
+        asked = self._common() | {"caller": "staff", "verb": "adjust", "sender": sides[0], "receiver": sides[1]}
+        alike = {"EUR": "ann", "GEM": "gems"}  # a wallet with the same decimals
+        return asked | {"amount": self._amount(sides[0] if isinstance(sides[0], str) else alike[sides[0][0]])}
+
     def _wallet(self) -> str:
         names = list(self.model.wallets)
         return "nobody" if self.chance.random() < 0.01 else self.chance.choice(names)
@@ -78,7 +96,11 @@ class Chooser:
             asked["caller"] = self.callers[0]
         made = len(self.model.payments)
         number = max(0, made - 1 - int(self.chance.expovariate(1 / 12)))
-        asked |= {"verb": verb or self.chance.choice(VERBS), "payment": None if self.chance.random() < 0.01 else number}
+        verb = verb or self.chance.choice(VERBS)
+        holds = [payment["number"] for payment in self.model.payments[-60:] if payment["status"] == "AUTHORIZED"]
+        if holds and verb in ("capture", "void", "extend", "reauthorize") and self.chance.random() < 0.5:
+            number = self.chance.choice(holds)
+        asked |= {"verb": verb, "payment": None if self.chance.random() < 0.01 else number}
         scale = self.model.payments[number]["scale"]
         if asked["verb"] == "reauthorize" or (asked["verb"] in ("capture", "refund") and self.chance.random() < 0.6):
             asked["amount"] = self.chance.choice(

@@ -11,14 +11,15 @@ from decimal import Decimal
 from typing import Any
 
 LARGEST = Decimal(10**18 - 1)
-DECLINED = {"insufficient_funds", "wallet_not_active", "invalid_state", "asset_mismatch"}
+DECLINED = {"insufficient_funds", "wallet_not_active", "invalid_state", "asset_mismatch", "limit_exceeded"}
 STATUS = {
     "not_found": 404, "same_wallet": 422, "amount_scale": 422, "validation_error": 400, "forbidden": 403,
     "insufficient_funds": 422, "asset_mismatch": 422, "wallet_not_active": 409, "invalid_state": 409,
-    "idempotency_key_reused": 422, "predecessor_failed": 424,
+    "limit_exceeded": 422, "idempotency_key_reused": 422, "predecessor_failed": 424,
 }  # fmt: skip
 SYSTEM = {"topup": "treasury", "bonus": "bonus", "spend": "revenue"}
 ONE_STEP = ("transfer", "topup", "bonus", "spend")
+LIMITED = ("transfer", "spend", "authorization")
 
 
 class No(Exception):
@@ -40,7 +41,7 @@ class Reference:
     def open(self, name: str, *, asset: str, scale: int, owner: str, status: str = "ACTIVE") -> None:
         self.wallets[name] = {
             "asset": asset, "scale": scale, "owner": owner, "status": status, "balance": Decimal(0),
-            "held": Decimal(0), "entries": 0,
+            "held": Decimal(0), "entries": 0, "floor": Decimal(0), "per_payment": None, "per_day": None, "spent": {},
         }  # fmt: skip
 
     # ---- one request ----------------------------------------------------------------------------------
@@ -84,6 +85,8 @@ class Reference:
     def _draft(self, asked: dict[str, Any]) -> dict[str, Any]:
         if asked["verb"] == "pay":
             return self._draft_payment(asked)
+        if asked["verb"] == "adjust":
+            return self._draft_adjustment(asked)
         number = asked["payment"]
         if number is None or number >= len(self.payments):
             raise No("not_found")
@@ -130,6 +133,22 @@ class Reference:
             "expires_in": asked.get("expires_in"),
         }  # fmt: skip
 
+    def _draft_adjustment(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Sides are wallets, or system accounts as (asset, kind)."""
+        sender, receiver = asked["sender"], asked["receiver"]
+        if any(isinstance(side, str) and side not in self.wallets for side in (sender, receiver)):
+            raise No("not_found")
+        if sender == receiver:
+            raise No("same_wallet")
+        if isinstance(sender, str) and isinstance(receiver, str):
+            raise No("validation_error")
+        asset = self._asset(sender)
+        scale = next(wallet["scale"] for wallet in self.wallets.values() if wallet["asset"] == asset)
+        return {
+            "kind": "adjustment", "amount": self._amount(asked["amount"], scale), "parent": None, "asset": asset,
+            "scale": scale, "sender": sender, "receiver": receiver,
+        }  # fmt: skip
+
     def _asset(self, side: Any) -> str:
         return self.wallets[side]["asset"] if isinstance(side, str) else side[0]
 
@@ -148,12 +167,12 @@ class Reference:
 
     def _check(self, asked: dict[str, Any], draft: dict[str, Any]) -> None:
         verb = asked["verb"]
-        if verb == "pay":
-            receiver = draft["receiver"]
-            if isinstance(receiver, str) and self.wallets[receiver]["asset"] != draft["asset"]:
+        if verb in ("pay", "adjust"):
+            if self._asset(draft["receiver"]) != draft["asset"]:
                 raise No("asset_mismatch")
             self._both_active(draft)
-            self._has(draft["sender"], draft["amount"])
+            self._has(draft["sender"], draft["amount"], held=draft["kind"] == "authorization")
+            self._within(draft, draft["amount"])
             return
         parent = self.payments[draft["parent"]]
         state = self._state(parent)
@@ -183,16 +202,42 @@ class Reference:
         more = draft["amount"] - parent["authorized"]
         if more > 0:
             self._both_active(draft)
-            self._has(draft["sender"], more)
+            self._has(draft["sender"], more, held=True)
+            self._within(draft, more)
 
     def _both_active(self, draft: dict[str, Any]) -> None:
         for side in (draft["sender"], draft["receiver"]):
             if isinstance(side, str) and self.wallets[side]["status"] != "ACTIVE":
                 raise No("wallet_not_active", current_state=self.wallets[side]["status"])
 
-    def _has(self, side: Any, amount: Decimal) -> None:
-        if isinstance(side, str) and self.wallets[side]["balance"] - self.wallets[side]["held"] < amount:
+    def _has(self, side: Any, amount: Decimal, *, held: bool = False) -> None:
+        """An overdraft may be paid with; nothing of it is held."""
+        if not isinstance(side, str):
+            return
+        wallet = self.wallets[side]
+        floor = Decimal(0) if held else wallet["floor"]
+        if wallet["balance"] - wallet["held"] - amount < floor:
             raise No("insufficient_funds")
+
+    def _within(self, draft: dict[str, Any], more: Decimal) -> None:
+        """Ask the sender's limits about a payment that adds ``more`` to the day."""
+        if draft["kind"] not in LIMITED:
+            return
+        wallet = self.wallets[draft["sender"]]
+        if wallet["per_payment"] is not None and draft["amount"] > wallet["per_payment"]:
+            raise No("limit_exceeded", limit="per_payment", allowed=wallet["per_payment"], left=wallet["per_payment"])
+        if wallet["per_day"] is not None:
+            left = max(wallet["per_day"] - wallet["spent"].get(self._day(), 0), Decimal(0))
+            if more > left:
+                raise No("limit_exceeded", limit="per_day", allowed=wallet["per_day"], left=left)
+
+    def _count(self, draft: dict[str, Any], more: Decimal) -> None:
+        if draft["kind"] in LIMITED and more > 0:
+            wallet, day = self.wallets[draft["sender"]], self._day()
+            wallet["spent"] = wallet["spent"] | {day: wallet["spent"].get(day, 0) + more}
+
+    def _day(self) -> int:
+        return int(self.now // 86_400)
 
     def _is_hold(self, payment: dict[str, Any]) -> bool:
         return payment["kind"] == "authorization" and payment["parent"] is None
@@ -226,6 +271,8 @@ class Reference:
     def _do(self, asked: dict[str, Any], draft: dict[str, Any]) -> dict[str, Any]:
         verb = asked["verb"]
         parent = None if draft["parent"] is None else self.payments[draft["parent"]]
+        if verb == "pay":
+            self._count(draft, draft["amount"])
         if verb == "pay" and draft["kind"] == "authorization":
             hold = self._new(draft, "AUTHORIZED")
             hold["authorized"], hold["expires"] = draft["amount"], self.now + draft["expires_in"]
@@ -241,6 +288,7 @@ class Reference:
             return parent
         if verb == "reauthorize":
             self.wallets[parent["sender"]]["held"] += draft["amount"] - parent["authorized"]
+            self._count(draft, draft["amount"] - parent["authorized"])
             parent["authorized"] = draft["amount"]
             return self._new(draft, "SETTLED")
         if verb == "capture":

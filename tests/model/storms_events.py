@@ -26,8 +26,10 @@ WALLETS = 40
 CLIENTS = 4
 BATCH = 200
 # What must not be had twice: a delivery made twice would be sent twice.
-READ_MODELS = ("payment_figures", "settlement_totals", "open_holds", "webhook_deliveries")
-CONSUMERS = ("figures", "holds", "settlement", "webhooks")
+READ_MODELS = (
+    "payment_figures", "settlement_totals", "open_holds", "failure_payments", "failure_clients", "webhook_deliveries",
+)  # fmt: skip
+CONSUMERS = ("figures", "holds", "settlement", "failures", "webhooks")
 DRAIN_SECONDS = 300
 Progress = Callable[[int], None]
 

@@ -26,7 +26,7 @@ OPEN = 250
 SPREAD = 0.01
 # How much earlier the next one is sent where a capture came too late, or later where it came in time:
 # so that it is close, however busy the machine is.
-STEP = 0.001
+STEP = 0.004
 Progress = Callable[[int], None]
 
 

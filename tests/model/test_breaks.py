@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.model import breaks_code, breaks_events, breaks_rights
+from tests.model import breaks_code, breaks_events, breaks_limits, breaks_rights
 from tests.model.breaks import Break, Patch
 
-PLANTED = [*breaks_code.breaks(), *breaks_events.breaks(), *breaks_rights.breaks()]
+PLANTED = [*breaks_code.breaks(), *breaks_events.breaks(), *breaks_limits.breaks(), *breaks_rights.breaks()]
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)

@@ -10,6 +10,7 @@ import pytest
 from tests.ledger.test_database_rules import connect
 from tests.model.breaks_defences import ATTEMPTS, CATALOGUE
 from tests.money import rows, snapshot
+from tests.ops.two_people import limit
 from tests.payments.holds import authorize
 
 
@@ -20,6 +21,7 @@ def things() -> dict[str, str]:
 
     shop = actor("client")
     ann, bob = shop.wallet(holding="100.00"), shop.wallet()
+    limit(ann, per_payment=5000, per_day=50_000)
     return {
         "ann": ann,
         "bob": bob,

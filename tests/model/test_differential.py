@@ -2,7 +2,8 @@
 
 import pytest
 
-from payments import acting, effects, moving
+from ledger.accounts import AccountState
+from payments import acting, deciding, effects, moving
 from payments.state import PaymentState, Refusal
 from tests.model import differential
 
@@ -27,6 +28,12 @@ BUGS = {
         acting, "_invalid", lambda state, parent, detail, **members: Refusal("invalid_state", detail, members),
     ),
     "leaves the rest held": (effects, "_end", lambda state, plan, command, payment, status: None),
+    "pays whatever is asked for": (deciding, "over_limit", nothing),
+    "counts nothing": (effects, "count", nothing),
+    "holds what an overdraft would cover": (AccountState, "can_hold", AccountState.covers),
+    "asks no side of an adjustment whether it is active": (
+        deciding, "draft_adjustment", lambda state, command: Refusal("not_found", "There is no such account."),
+    ),
     "shows others' wallets": (moving, "_visible", lambda state, command, id, debited: state.accounts.get(id)),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Arena]:
+    """A platform of its own: its clock goes where the machine moves it."""
     with arena() as running:
         yield running
 

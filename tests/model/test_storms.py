@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.model import (
@@ -18,16 +16,9 @@ from tests.model import (
 from tests.model.failpoints_endpoints import ENDPOINTS, forgotten
 from tests.model.failpoints_proof import pairs
 from tests.model.failpoints_proof import run as die
-from tests.model.history_platform import Arena, arena
 from walletplatform.failpoints import MONEY
 
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Arena]:
-    with arena() as running:
-        yield running
 
 
 def quietly(done: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from uuid import uuid4
 
 import psycopg
@@ -17,7 +16,7 @@ from tests.ops.story import tell_story
 @pytest.fixture(scope="module")
 def told(database):
     """A database where a story was told, to be copied; with the names of what is in it."""
-    name = f"reconcile_story_{os.getpid()}"
+    name = f"reconcile_story_{uuid4().hex[:12]}"
     make_database(name)
     use_database(name)
     try:
@@ -32,7 +31,7 @@ def told(database):
 @pytest.fixture
 def own_database(database, told):
     """A copy of the story's database, to spoil."""
-    name = f"reconcile_{os.getpid()}"
+    name = f"reconcile_{uuid4().hex[:12]}"
     close_money_pool()
     use_database(name)
     with psycopg.connect(admin_url(), autocommit=True) as admin:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import psycopg
 
 from events import consuming
@@ -9,13 +11,18 @@ from events.consumers import CONSUMERS
 from events.sequencer import sequence
 from ledger.assets import create_asset
 from ops.reconciliation.runs import ask, execute
+from ops.statements.importing import import_file
+from ops.statements.matching import match_source
 from payments.expiry import expire_holds
 from tests.actors import actor
 from tests.conftest import admin_url
 from tests.money import value
+from tests.ops.statements.files import csv_file, source
+from tests.ops.two_people import allow, limit, overdraft
 from tests.payments.holds import act, authorize, wait_until_due
+from walletplatform.audit.actors import of_command
 
-CONSUMED = ("figures", "holds", "settlement")
+CONSUMED = ("figures", "holds", "settlement", "failures")
 
 
 def tell_all():
@@ -53,13 +60,14 @@ def tell_story():
     act(shop, raised, "capture")
     act(shop, held, "reauthorize", {"amount": "30.00"})
     review = {"metadata": {"policy": "review"}}
-    approved, denied, _ = (shop.pay(eve, bob, "1.00", **review).json()["id"] for _ in range(3))
+    approved, denied, withdrawn, _ = (shop.pay(eve, bob, "1.00", **review).json()["id"] for _ in range(4))
     held_later, never_held, dropped = (authorize_later(shop, eve, bob, review) for _ in range(3))
     for payment, approve in ((approved, True), (denied, False), (held_later, True), (never_held, False)):
         answer = act(shop, payment, "review", {"approve": approve})
         assert answer.status_code == 200, answer.content
     act(shop, held_later, "capture", {"amount": "0.20"})
     act(shop, dropped, "void")
+    act(shop, withdrawn, "void")
     short = authorize(shop, eve, bob, "1.00", expires_in=1)
     wait_until_due(short)
     assert sum(expire_holds()) == 1
@@ -69,15 +77,42 @@ def tell_story():
     shop.set_status(suspended, "SUSPENDED")
     shop.post("/spends", {"wallet_id": bob, "amount": "0.10"})
     shop.post("/bonuses", {"wallet_id": bob, "amount": "0.10"})
+    limited, over = limited_and_overdrawn(shop, bob)
     tell_all()
     assert value("SELECT count(*) FROM parked_events") == 0
+    statement, match = tell_the_bank()
     return {
         "old": old, "ann": ann, "bob": bob, "paid": paid, "refunded": refunded, "failed": failed,
-        "captured": captured, "held": held,
+        "captured": captured, "held": held, "limited": limited, "over": over, "statement": statement, "match": match,
         "position": str(value("SELECT position FROM events WHERE subject = %s", paid)),
         "entry": str(value("SELECT id FROM ledger_entries WHERE transaction_id = %s AND leg = 1", paid)),
         "day": str(value("SELECT day FROM settlement_totals WHERE account_id = %s", ann)),
     }  # fmt: skip
+
+
+def limited_and_overdrawn(shop, bob):
+    """One wallet that pays within a limit a day, one that was below 0 while it might be, and an adjustment."""
+    limited, over = shop.wallet(holding="50.00"), shop.wallet(holding="1.00")
+    limit(limited, per_payment=1000, per_day=1500)
+    shop.pay(limited, bob, "5.00")
+    hold = authorize(shop, limited, bob, "2.00")
+    act(shop, hold, "reauthorize", {"amount": "3.00"})
+    act(shop, hold, "void")
+    assert shop.pay(limited, bob, "7.01").json()["code"] == "limit_exceeded"
+    overdraft(over, "5.00")
+    shop.pay(over, bob, "4.00")
+    allow("wallet.adjust", over, amount=Decimal(3), direction="credit", reference="case 7")
+    overdraft(over, "0.00")
+    return limited, over
+
+
+def tell_the_bank():
+    """A statement with the top-up of 10.00, matched, and a line that nothing matches."""
+    bank = source("EUR")
+    content = csv_file("EUR", [{"amount": "10.00"}, {"amount": "3.33"}])
+    [statement] = import_file(actor=of_command(), source=bank, file_name="bank.csv", content=content)
+    match_source(bank.pk)
+    return str(statement.pk), str(value("SELECT id FROM statement_matches"))
 
 
 def authorize_later(shop, sender, receiver, review):

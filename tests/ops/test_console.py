@@ -1,7 +1,5 @@
 """The console's first look: everything readable, linked and searchable; nothing of the ledger editable."""
 
-import uuid
-
 import pytest
 from django.db import connection
 from django.test import Client as Http
@@ -15,8 +13,9 @@ from events.sequencer import sequence
 from ledger.models import Entry
 from ops.dashboard import NAME
 from tests.money import snapshot
+from tests.ops.staff import console as console_of
+from tests.ops.staff import root
 from walletplatform.cache.redis import ask
-from walletplatform.identity.models import User
 
 MODELS = [
     "ledger_asset", "ledger_account", "ledger_transaction", "ledger_entry", "wallets_wallet", "payments_payment",
@@ -26,9 +25,7 @@ MODELS = [
 
 @pytest.fixture
 def console():
-    http = Http(raise_request_exception=False)
-    http.force_login(User.objects.create_superuser(f"root-{uuid.uuid4().hex}", password="long enough 1"))
-    return http
+    return console_of(root())
 
 
 @pytest.fixture
@@ -47,13 +44,15 @@ def found(http, model, term):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_list_opens_without_counting(console, paid, model):
+    # The first page that somebody opens notes that they are there, and what waits is counted every ten seconds.
+    console.get(reverse(f"admin:{model}_changelist"))
     with CaptureQueriesContext(connection) as captured:
         page = console.get(reverse(f"admin:{model}_changelist"))
 
     assert page.status_code == 200
     # Sessions and users may be counted, tables of money may not.
     assert not [q["sql"] for q in captured if "COUNT(" in q["sql"].upper() and "ledger" in q["sql"]]
-    assert len(captured) <= 8
+    assert len(captured) <= 12
 
 
 @pytest.mark.parametrize(

@@ -139,10 +139,10 @@ def test_a_wallet_is_suspended_at_once_and_unfrozen_by_two_people(shop, paid):
 
 def test_a_wallet_that_has_changed_since_it_was_looked_at_is_not_suspended(shop, paid):
     shop.set_status(paid["ann"], "SUSPENDED")
-    shop.set_status(paid["ann"], "ACTIVE")
+    shop.unfreeze(paid["ann"])
     answer = console(person("operator")).post(on_wallet(paid["ann"], "suspend"), {"reason": REASON, "version": 1})
     assert (answer.status_code, shop.get(f"/wallets/{paid['ann']}").json()["status"]) == (200, "ACTIVE")
-    assert "The wallet is at version 3 by now." in answer.text
+    assert "it is ACTIVE, at version 3, by now" in answer.text
 
 
 @pytest.mark.parametrize("who", [lambda: person("finance"), root])
@@ -269,8 +269,7 @@ def test_strangers_and_users_who_are_no_staff_are_sent_to_the_login(paid, asked)
 
 
 def test_a_post_from_another_site_is_refused(paid, asked):
-    http, before = Http(enforce_csrf_checks=True), everything()
-    http.force_login(person("finance"))
+    http, before = console(person("finance"), enforce_csrf_checks=True), everything()
     assert http.post(on_payment(paid, "propose_reversal"), {"reason": REASON}).status_code == 403
     assert http.post(on_wallet(paid["ann"], "suspend"), {"reason": REASON, "version": 1}).status_code == 403
     assert decide(http, asked).status_code == 403

@@ -13,17 +13,18 @@ from django.db.transaction import atomic
 from events import consuming, log
 from events.consumers import CONSUMERS
 from events.models import ParkedEvent
+from events.parked import retry_one
 from events.sequencer import sequence
 from events.working import Halted
 from ledger.verification import verify
+from ops.jobs.housekeeping import verify_events
 from ops.models import OpenHold, PaymentFigure, SettlementTotal
-from ops.tasks import verify_events as verify_hourly
 from ops.verification import event_checks
 from tests.conftest import drop_database, make_database, use_database
 from tests.ledger.test_database_rules import connect
 from tests.money import rows
 
-NAMES = ("figures", "holds", "settlement")
+NAMES = ("figures", "holds", "settlement", "failures")
 
 
 def read_all():
@@ -91,7 +92,7 @@ def figures(asset, span="day"):
 
 
 def everything():
-    tables = ("payment_figures", "settlement_totals", "open_holds")
+    tables = ("payment_figures", "settlement_totals", "open_holds", "failure_payments", "failure_clients")
     return [sorted(rows(f"SELECT * FROM {table}"), key=str) for table in tables]
 
 
@@ -201,7 +202,7 @@ def test_what_was_set_aside_is_not_retried_ahead_of_a_rebuild(hold):
 
     # The retry had listed it when the rebuild began.
     consuming.rebuild(holds)
-    assert consuming._retry_one(holds, parked.position) is False
+    assert retry_one(holds, parked.position) is False
     read_all()
 
     assert parked.position == voided
@@ -254,11 +255,11 @@ def test_verify_events_finds_nothing_where_nothing_is_wrong(asset, story, capsys
 
 
 def test_the_hourly_comparison_tells_what_it_finds(asset, story, caplog):
-    verify_hourly()
+    verify_events({})
 
     PaymentFigure.objects.filter(asset=asset).delete()
     with pytest.raises(RuntimeError, match="differ in"):
-        verify_hourly()
+        verify_events({})
     assert "the figures are a recount of the payments" in caplog.text
 
 
@@ -328,6 +329,13 @@ PLANTED = {
     "an open hold's asset": "UPDATE open_holds SET asset = 'XXX' WHERE asset = %s",
     "an open hold's end": "UPDATE open_holds SET expires_at = now() WHERE asset = %s",
     "an open hold's payer": "UPDATE open_holds SET sender_wallet_id = gen_random_uuid() WHERE asset = %s",
+    "a failed payment gone": "DELETE FROM failure_payments WHERE asset = %s",
+    "another code": "UPDATE failure_payments SET code = 'other' WHERE asset = %s",
+    "another time of a failure": "UPDATE failure_payments SET failed_at = failed_at + interval '1 s' WHERE asset = %s",
+    "another wallet of a failure": "UPDATE failure_payments SET wallet_id = NULL WHERE asset = %s",
+    "another client of a failure": "UPDATE failure_payments SET client_id = gen_random_uuid() WHERE asset = %s",
+    "a figure of another client": "UPDATE failure_clients SET client_id = gen_random_uuid() WHERE asset = %s",
+    "a figure of a client": "UPDATE failure_clients SET payments = payments + 1 WHERE asset = %s AND span = 'day'",
     "a settlement's asset": "UPDATE settlement_totals SET asset = 'XXX' WHERE asset = %s",
     "a settlement's account": "UPDATE settlement_totals SET account_kind = 'fees' WHERE asset = %s",
 }

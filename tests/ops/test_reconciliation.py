@@ -90,6 +90,22 @@ PLANTS = {
         "UPDATE ledger_entries SET balance_after = -5 WHERE transaction_id = '{paid}' AND leg = 1",
         ("account_was_overspent", "{ann}", {"balance_after_at_least": "0"}, {"balance_after": "-5"}), True,
     ),
+    "an overdraft that was allowed then": (
+        "DELETE FROM account_floors WHERE account_id = '{over}'",
+        ("account_was_overspent", "{over}", {"balance_after_at_least": "0"}, {"balance_after": "-300"}), True,
+    ),
+    "a floor that nobody has approved": (
+        "UPDATE accounts SET min_available = -100 WHERE id = '{ann}'",
+        ("account_floor", "{ann}", {"min_available": "0"}, {"min_available": "-100"}), True,
+    ),
+    "what counts towards a limit": (
+        "UPDATE wallet_spending SET spent = spent - 1 WHERE wallet_id = '{limited}'",
+        ("limit_counters", "{limited}", {"spent": "800"}, {"spent": "799"}), True,
+    ),
+    "a day that counts towards a limit, deleted": (
+        "DELETE FROM wallet_spending WHERE wallet_id = '{limited}'",
+        ("limit_counters", "{limited}", {"spent": "800"}, {"spent": "0"}), True,
+    ),
     "a payment's amount": (
         "UPDATE payments SET amount = amount + 1 WHERE id = '{paid}'",
         ("payment_posting", "{paid}", {"entries": ["DEBIT {ann} 401", "CREDIT {bob} 401"]},
@@ -168,6 +184,47 @@ PLANTS = {
         "DELETE FROM settlement_totals WHERE account_id = '{ann}'",
         ("settlement_totals", "{day} {ann}", {"entries": 2}, {"entries": 0}), True,
     ),
+    "a failed payment that is not analysed": (
+        "DELETE FROM failure_payments WHERE payment_id = '{failed}'",
+        ("failed_payments", "{failed}", {"code": "insufficient_funds"}, {"failed": False}), True,
+    ),
+    "the amount of a failed payment": (
+        "UPDATE failure_payments SET amount = amount + 1 WHERE payment_id = '{failed}'",
+        ("failed_payments", "{failed}", {"amount": "100000"}, {"amount": "100001"}), True,
+    ),
+    "a failed payment that never was": (
+        "INSERT INTO failure_payments SELECT '{made}'::uuid, failed_at, kind, asset, code, category, client_id,"
+        " wallet_id, amount FROM failure_payments WHERE payment_id = '{failed}'",
+        ("failed_payments", "{made}", {"failed": False}, {"code": "insufficient_funds"}), False,
+    ),
+    "an hour's figure of a client": (
+        "UPDATE failure_clients SET payments = payments + 1 WHERE span = 'hour' AND outcome = 'failed'",
+        ("client_figures", "hour", {"payments": 6}, {"payments": 7}), True,
+    ),
+    "a day's figure of a client": (
+        "UPDATE failure_clients SET amount = amount + 1 WHERE span = 'day' AND outcome = 'failed'",
+        ("client_figures", "day", {"payments": 6, "amount": "104101"}, {"payments": 6, "amount": "104102"}), True,
+    ),
+    "a statement's line": (
+        "UPDATE statement_lines SET amount = amount + 1 WHERE NOT open",
+        ("statement_match", "{match}", {"difference": "0"}, {"difference": "1"}), False,
+    ),
+    "a match's entry": (
+        "UPDATE statement_match_entries SET entry_id = '{made}'",
+        ("statement_match", "{match}", {"wrong_entries": 0}, {"wrong_entries": 1}), False,
+    ),
+    "a match's difference": (
+        "UPDATE statement_matches SET difference = 7",
+        ("statement_match", "{match}", {"difference": "7"}, {"difference": "0"}), False,
+    ),
+    "a statement's line deleted": (
+        "DELETE FROM statement_lines WHERE open",
+        ("statement_counts", "{statement}", {"lines": 1, "matched": 1}, {"lines": 2, "matched": 1}), False,
+    ),
+    "how many of a statement's lines are matched": (
+        "UPDATE statements SET matched = 2",
+        ("statement_counts", "{statement}", {"matched": 1}, {"matched": 2}), False,
+    ),
     "an open hold": (
         "UPDATE open_holds SET held = held + 1 WHERE payment_id = '{held}'",
         ("open_holds", "{held}", {"held": "200"}, {"held": "201"}), True,
@@ -239,5 +296,5 @@ def test_what_is_planted_is_found_with_both_sides(own_database, story, name):
         ]  # fmt: skip
 
     if by_new:
-        assert found(run())
+        assert found(run()), list(Finding.objects.values_list("kind", "subject_id", "evidence"))
     assert found(run("full")), list(Finding.objects.values_list("kind", "subject_id", "evidence"))

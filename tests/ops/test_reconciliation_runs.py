@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection
-from django.test import Client
 from django.urls import reverse
 
 from ops.reconciliation.comparing import compare
@@ -21,8 +20,9 @@ from tests.actors import actor
 from tests.conftest import admin_url
 from tests.ledger.test_database_rules import connect
 from tests.money import rows
+from tests.ops.staff import console, root
 from tests.ops.story import plant, run
-from walletplatform.identity.models import User
+from walletplatform.audit.models import AuditEntry
 
 
 def test_a_finding_that_is_seen_again_stays_one_row(own_database, story):
@@ -47,6 +47,8 @@ def test_what_was_explained_opens_again_only_where_it_has_changed(own_database, 
     plant(own_database, "UPDATE accounts SET balance = balance + 1 WHERE id = '{ann}'".format(**story))
     run("full")
     assert (found.get().state, found.get().note) == ("OPEN", "a known one")
+    [told] = AuditEntry.objects.filter(object_id=str(found.get().pk))
+    assert (told.action, told.actor_name, told.after) == ("finding.reopen", "reconciliation", {"state": "OPEN"})
 
 
 def test_what_was_resolved_and_is_seen_again_is_another_finding(own_database, story):
@@ -224,6 +226,10 @@ def test_a_run_is_asked_for_once_for_its_key(story, shop):
     assert other.json()["code"] == "idempotency_key_reused"
     assert without.json()["id"] != first.json()["id"]
     assert ReconciliationRun.objects.filter(state="RUNNING").count() == 2
+    told = AuditEntry.objects.filter(action="reconciliation.run").order_by("id")
+    assert [(one.object_id, one.actor_id) for one in told] == [
+        (answer.json()["id"], shop.id) for answer in (first, without)
+    ]
 
 
 @pytest.mark.parametrize("body", [{}, {"kind": "hourly"}, {"kind": "full", "slot": "2026-01-01T00:00:00Z"}])
@@ -242,8 +248,7 @@ def test_the_console_shows_runs_and_findings_with_both_sides(own_database, story
     plant(own_database, "UPDATE accounts SET balance = balance + 1 WHERE id = '{ann}'".format(**story))
     done = run("full")
     found = Finding.objects.get(kind="account_balance")
-    http = Client(raise_request_exception=False)
-    http.force_login(User.objects.create_superuser(f"root-{uuid4().hex}", password="long enough 1"))
+    http = console(root())
 
     def shown(path, **query):
         page = http.get(path, query)
@@ -251,15 +256,16 @@ def test_the_console_shows_runs_and_findings_with_both_sides(own_database, story
         return page
 
     runs = shown(reverse("admin:ops_reconciliationrun_changelist")).content.decode()
-    assert "account_balance 1" in runs
+    assert "Balances of an asset do not add up to 0 and 1 more" in runs
     page = shown(reverse("admin:ops_reconciliationrun_change", args=[done.id])).content.decode()
     assert f"run_id={done.id}" in page
     findings = reverse("admin:ops_finding_changelist")
-    for query in ({"run_id": done.id}, {"last_run_id": done.id}, {"q": story["ann"]}, {"state__exact": "OPEN"}):
+    for query in ({"run_id": done.id}, {"last_run_id": done.id}, {"q": story["ann"]}, {"state": "OPEN"}):
         assert found in shown(findings, **query).context["cl"].result_list
     assert not shown(findings, q=story["bob"]).context["cl"].result_list
     page = shown(reverse("admin:ops_finding_change", args=[found.id])).content.decode()
-    assert "<td>600</td><td>601</td>" in page
+    for words in ("6.00\N{NO-BREAK SPACE}EUR", "6.01\N{NO-BREAK SPACE}EUR", "The account shows an amount"):
+        assert words in page
     assert reverse("admin:ledger_account_change", args=[story["ann"]]) in page
     for model, row in (("reconciliationrun", done.id), ("finding", found.id)):
         assert http.post(reverse(f"admin:ops_{model}_change", args=[row]), {"state": "CLEAN"}).status_code == 403

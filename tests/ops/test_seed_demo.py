@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 from django.db import connections
@@ -25,7 +26,7 @@ def told(name):
     """The story without its random ids: kinds, amounts and outcomes, in order."""
     with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=name)) as admin:
         return admin.execute(
-            "SELECT kind, status, asset, amount, description FROM payments"
+            "SELECT kind, status, asset, amount, description FROM payments WHERE idempotency_key LIKE 'demo-%'"
             " ORDER BY split_part(idempotency_key, '-', 2)::int, idempotency_key"
         ).fetchall()
 
@@ -35,8 +36,10 @@ def test_the_same_seed_tells_the_same_story_and_the_ledger_is_right():
     try:
         for name in names:
             make_database(name)
-            seeded = manage(name, "seed_demo", "--payments", "250", "--seed", "3")
-            assert seeded.returncode == 0, seeded.stderr
+        # Both in the same hour: what is busy when follows the time of day.
+        with ThreadPoolExecutor() as both:
+            tellings = list(both.map(lambda name: manage(name, "seed_demo", "--payments", "250", "--seed", "3"), names))
+        assert [(telling.returncode, telling.stderr) for telling in tellings] == [(0, ""), (0, "")]
         first, second = (told(name) for name in names)
         assert first == second
         assert {"SETTLED", "FAILED", "VOIDED"} <= {status for _, status, *_ in first}

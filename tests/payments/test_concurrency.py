@@ -99,7 +99,11 @@ def test_a_wallet_suspended_amid_payments_moves_nothing_afterwards(shop, rare_as
     def step(number: int) -> int:
         if number == 60:
             return shop.set_status(ann, "SUSPENDED").status_code
-        return shop.pay(ann, bob, "1.00").status_code
+        # On a busy machine some wait for the wallet too long, are told to come again, and do.
+        for _ in range(60):
+            if (status := shop.pay(ann, bob, "1.00").status_code) != 429:
+                break
+        return status
 
     statuses = at_once(step, range(200))
 

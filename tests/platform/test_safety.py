@@ -76,13 +76,23 @@ def test_it_refuses_a_trigger_that_is_switched_off(own_database):
     assert "ledger_entries_chain is switched off" in refused.stderr
 
 
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "s" * 40, "JWT_KEY": "j" * 40}
+
+
+def test_in_production_somebody_has_decided_how_much_is_given_back_by_one(own_database):
+    refused = serve(os.environ["DATABASE_URL"], own_database, **PRODUCTION)
+    assert refused.returncode == 1
+    assert "LARGE_REFUNDS is not set" in refused.stderr
+    for decided in ("", "EUR=50.00"):
+        assert serve(os.environ["DATABASE_URL"], own_database, **PRODUCTION, LARGE_REFUNDS=decided).returncode == 0
+
+
 def test_in_production_it_refuses_a_shifted_clock(own_database):
     with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url(), dbname=own_database)) as admin:
         admin.execute("UPDATE ledger_clock SET shift = '1 hour'")
-    production = {"ENVIRONMENT": "production", "SECRET_KEY": "s" * 40, "JWT_KEY": "j" * 40}
 
     assert serve(os.environ["DATABASE_URL"], own_database).returncode == 0
-    assert "clock is shifted" in serve(os.environ["DATABASE_URL"], own_database, **production).stderr
+    assert "clock is shifted" in serve(os.environ["DATABASE_URL"], own_database, **PRODUCTION).stderr
 
 
 def test_production_needs_keys_of_its_own():
@@ -93,6 +103,17 @@ def test_production_needs_keys_of_its_own():
     )  # fmt: skip
 
     assert "Set SECRET_KEY and JWT_KEY" in refused.stderr
+
+
+@pytest.mark.parametrize("wrong", ["eur=50.00", "EUR=lots", "EUR=-1", "50.00", "EUR"])
+def test_a_largest_refund_that_names_no_asset_or_no_amount_is_refused(wrong):
+    refused = subprocess.run(
+        [sys.executable, "-c", "import walletplatform.settings"],
+        env=os.environ | {"LARGE_REFUNDS": wrong}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert refused.returncode == 1
+    assert "write EUR=50.00,GEM=500" in refused.stderr
 
 
 def test_the_clock_is_in_step():

@@ -105,3 +105,19 @@ def test_a_refund_of_what_failed_between_two_assets_is_kept_in_the_asset_that_wa
     for verb in (Refund, Reverse):
         refused(world, act(verb, failed), current_state="FAILED")
         assert world.plan.payments[0][3:7] == ("EUR", 500, ANN, GEM)
+
+
+def test_what_one_person_gives_back_stays_small_whatever_came_in_between(world):
+    def code(*verb, **more):
+        outcome = only(world.do(act(Refund, *verb, **more)))
+        return outcome.status if outcome.status < 400 else body(outcome)["code"]
+
+    paid = id_of(only(world.do(move("10.00"))))
+    assert code(paid, "2.00", at_most=250) == 201
+    assert code(paid, "2.00", at_most=250) == "lock_timeout"
+    assert world.plan.is_empty
+    assert code(paid, "2.00") == 201
+    assert code(paid, "9.00", at_most=250) == "invalid_state"
+    held = id_of(only(world.do(hold("10.00"))))
+    world.do(act(Capture, held))
+    assert code(held, at_most=250) == "lock_timeout"

@@ -92,9 +92,12 @@ def operation(
     parameters: Sequence[OpenApiParameter] = (),
     example: dict[str, Any] | None = None,
     description: str | None = None,
+    proposal: Any = None,
 ) -> Callable[[Any], Any]:
     """
     Describe a view's method: what it takes, what it answers, and the problems that are its own.
+
+    ``proposal`` is what it answers, as 202, where a second person must approve what is asked for.
 
     Those that every method may answer are added, and with ``idempotency_key_required`` the key header
     becomes a required one.
@@ -105,6 +108,8 @@ def operation(
     responses: dict[Any, Any] = {
         status: answer if isinstance(answer, OpenApiResponse) else OpenApiResponse(answer, "Done")
     }
+    if proposal is not None:
+        responses[202] = OpenApiResponse(proposal, "Proposed: somebody decides about it")
     for code in dict.fromkeys(codes):
         kind = CATALOGUE[code]
         shown = OpenApiExample(code, value=_example(code), media_type=CONTENT_TYPE, status_codes=[str(kind.status)])

@@ -22,6 +22,8 @@ class Actor:
 
 def of_principal(principal: Principal) -> Actor:
     """Return the bearer of a token, or whoever acts as one, with the name it has by now ("" where it has none)."""
+    if not principal.id.int:  # nobody asked: the platform did it by itself
+        return of_job("platform")
     if principal.kind == "client":
         name = Client.objects.filter(pk=principal.id).values_list("name", flat=True).first()
     else:

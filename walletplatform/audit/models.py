@@ -50,6 +50,8 @@ class AuditEntry(models.Model):
             models.Index(fields=["actor_id", "id"], name="audit_entries_actor"),
             models.Index(fields=["actor_name", "id"], name="audit_entries_actor_name"),
             models.Index(fields=["request_id"], name="audit_entries_request"),
+            models.Index(fields=["at", "id"], name="audit_entries_at"),
+            models.Index(fields=["action", "at", "id"], name="audit_entries_action"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -85,16 +84,16 @@ def run(data_dir: DataDir, say: Say, arguments: Sequence[str]) -> int:
 
 def test(data_dir: DataDir, say: Say, arguments: Sequence[str]) -> int:
     """Run pytest against services of the tests' own, or against the server that is given."""
-    command = [sys.executable, "-m", "pytest", *(arguments or ["-n", "2"])]
-    return _with_services(data_dir, say, command)
+    command = [sys.executable, "-m", "pytest", *(arguments or ["-n", "3", "--dist", "loadgroup"])]
+    return with_services(data_dir, say, command)
 
 
 def bench(data_dir: DataDir, say: Say, arguments: Sequence[str]) -> int:
     """Run the benchmark on a database of its own."""
-    return _with_services(data_dir, say, [sys.executable, "-m", "bench", *arguments])
+    return with_services(data_dir, say, [sys.executable, "-m", "bench", *arguments])
 
 
-def _with_services(data_dir: DataDir, say: Say, command: list[str]) -> int:
+def with_services(data_dir: DataDir, say: Say, command: list[str]) -> int:
     _on_signals(_raise_stopped)
     services = Services(data_dir, say)
     process = None
@@ -197,10 +196,7 @@ def _demo(data_dir: DataDir, env: dict[str, str], say: Say) -> None:
         answer = _manage(env, "create_client", "demo", "--scopes", DEMO_SCOPES, "--json")
         data_dir.write_json(DEMO_CLIENT, json.loads(answer))
     if data_dir.read_json(CONSOLE_LOGIN) is None:
-        login = {"username": "admin", "password": secrets.token_urlsafe(12)}
-        superuser = {f"DJANGO_SUPERUSER_{name.upper()}": value for name, value in login.items()}
-        _manage(env | superuser, "createsuperuser", "--noinput", "--email", "admin@example.com")
-        data_dir.write_json(CONSOLE_LOGIN, login)
+        data_dir.write_json(CONSOLE_LOGIN, json.loads(_manage(env, "demo_staff")))
 
 
 def _relays(env: dict[str, str]) -> list[str]:
@@ -210,11 +206,16 @@ def _relays(env: dict[str, str]) -> list[str]:
 
 
 def _logins(data_dir: DataDir) -> list[str]:
-    login = data_dir.read_json(CONSOLE_LOGIN)
-    if login is None:
+    staff = data_dir.read_json(CONSOLE_LOGIN)
+    if not isinstance(staff, list):  # one of before there was a second factor, which its first login sets up
+        staff = [staff] if staff else []
+    if not staff:
         return []
+    login = staff[0]
     return [
         f"Console login  {login['username']} / {login['password']}",
+        f"  then a code  .venv/bin/python manage.py staff_code {login['username']}",
+        f"Other roles    {data_dir.path / CONSOLE_LOGIN}",
         f"API client     {data_dir.path / DEMO_CLIENT}",
     ]
 

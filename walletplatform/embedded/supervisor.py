@@ -125,7 +125,8 @@ def platform(port: int, *, relays: Sequence[str] = ()) -> list[Child]:
         Child("webhooks", [*manage, "webhooks", "--lane", "proven"]),
         Child("others", [*manage, "webhooks", "--lane", "others"]),
         *(Child(broker, [*manage, "relay", broker]) for broker in relays),
-        Child("worker", [*celery, "worker", "--concurrency=1", "--loglevel=WARNING"]),
+        # It takes from every queue; two, so that one that waits for a mail server or a model holds up no other.
+        Child("worker", [*celery, "worker", "--concurrency=2", "--loglevel=WARNING"]),
         Child("beat", [*celery, "beat", "--loglevel=WARNING", "--pidfile="]),
     ]  # fmt: skip
 

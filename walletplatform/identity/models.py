@@ -5,22 +5,43 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
 
 from walletplatform.identity.principal import Principal
-from walletplatform.identity.scopes import END_USER_SCOPES, STAFF_SCOPES, SUPERUSER_SCOPES
+from walletplatform.identity.scopes import END_USER_SCOPES, READ_ONLY, STAFF_SCOPES, SUPERUSER_SCOPES
 
 
 class User(AbstractUser):
     """A person. Staff use the console; anybody may own wallets (``wallets.user_id`` is this id)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Counted up where all sessions are to end (``identity.sessions``).
+    session_epoch = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta(AbstractUser.Meta):
         db_table = "identity_users"
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        may = super().has_perm(perm, obj)
+        if not may:
+            self.denied.append(perm)
+        return may
+
+    @cached_property
+    def denied(self) -> list[str]:
+        """The rights that were looked for in vain, in order: the page of a refusal names the last."""
+        return []
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session is good for: this password, and this epoch."""
+        value = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("identity.User.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -52,6 +73,10 @@ class Client(models.Model):
         secret = secrets.token_urlsafe(32)
         self.secret_hash = _hash(secret)
         return secret
+
+    @property
+    def only_reads(self) -> bool:
+        return READ_ONLY.issuperset(self.scopes)
 
     def principal(self) -> Principal:
         """Return whom the client acts as."""

@@ -13,6 +13,7 @@ SCOPES = {
     "ops:read": "read what operations see",
     "ops:write": "act as operations do",
 }
+READ_ONLY = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
 END_USER_SCOPES = frozenset({"wallets:read", "payments:read", "payments:write"})
 STAFF_SCOPES = END_USER_SCOPES | {"ops:read"}
 SUPERUSER_SCOPES = STAFF_SCOPES | {"ops:write"}

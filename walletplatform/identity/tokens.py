@@ -37,8 +37,9 @@ def access_token(principal: Principal, *, lifetime: timedelta) -> str:
     )
 
 
-def refresh_token(principal: Principal, *, lifetime: timedelta) -> str:
-    return _sign(principal, "refresh", lifetime)
+def refresh_token(principal: Principal, *, lifetime: timedelta, bound: str = "") -> str:
+    """``bound`` is what it is good for: the credentials that it was given for, as long as they last."""
+    return _sign(principal, "refresh", lifetime, bound=bound)
 
 
 def bearer(request: HttpRequest) -> Principal:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
+from secrets import compare_digest
 from uuid import UUID
 
 from django.conf import settings
@@ -20,6 +22,7 @@ from walletplatform.cache.limits import RateLimit
 from walletplatform.identity.models import Client, User
 from walletplatform.identity.principal import Principal
 from walletplatform.identity.scopes import END_USER_SCOPES
+from walletplatform.identity.second_factor import verify as verify_code
 from walletplatform.identity.tokens import access_token, refresh_token, verify
 
 
@@ -31,6 +34,9 @@ class ClientTokenRequest(StrictSerializer):
 class PersonTokenRequest(StrictSerializer):
     username = TextField(max_length=150)
     password = TextField(max_length=200)
+    code = TextField(
+        max_length=20, required=False, default="", allow_blank=True, help_text="Staff: of the second factor."
+    )
 
 
 class RefreshRequest(StrictSerializer):
@@ -89,10 +95,10 @@ class RefreshView(ApiView):
     def post(self, request: HttpRequest) -> HttpResponse:
         asked = validated(REFRESH, self.body(request))
         claims = verify(asked["refresh_token"], expected="refresh")
-        principal = _present_rights(UUID(claims["sub"]), claims["kind"])
-        if principal is None:
+        holder = _holder(UUID(claims["sub"]), claims["kind"])
+        if holder is None or not compare_digest(_bound(holder), claims.get("bound", "")):
             raise Problem("invalid_token", "The bearer token is not valid, or no longer.")
-        return _answer(principal)
+        return _answer(holder)
 
 
 class UserTokenView(ApiView):
@@ -115,44 +121,52 @@ class UserTokenView(ApiView):
         return _tokens(access_token(user, lifetime=lifetime), None, lifetime)
 
 
-def _client(client_id: str, client_secret: str) -> Principal:
+def _client(client_id: str, client_secret: str) -> Client:
     try:
         client = Client.objects.filter(id=UUID(client_id), active=True).first()
     except ValueError:
         client = None
     if client is None or not client.knows(client_secret):
         raise _wrong()
-    return client.principal()
+    return client
 
 
-def _person(request: HttpRequest, username: str, password: str) -> Principal:
+def _person(request: HttpRequest, username: str, password: str, code: str) -> User:
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         raise _wrong()
-    return _user_principal(user)
+    # No way around the console's second factor.
+    if (user.is_staff or user.is_superuser) and not verify_code(user, code):
+        raise _wrong()
+    return user
 
 
 def _wrong() -> Problem:
     return Problem("invalid_credentials", "These credentials are not valid.")
 
 
-def _present_rights(principal_id: UUID, kind: str) -> Principal | None:
+def _holder(principal_id: UUID, kind: str) -> Client | User | None:
     if kind == "client":
-        client = Client.objects.filter(id=principal_id, active=True).first()
-        return client.principal() if client else None
-    user = User.objects.filter(id=principal_id, is_active=True).first()
-    return _user_principal(user) if user else None
+        return Client.objects.filter(id=principal_id, active=True).first()
+    return User.objects.filter(id=principal_id, is_active=True).first()
 
 
-def _user_principal(user: User) -> Principal:
-    return Principal(id=user.id, kind="user", scopes=user.scopes, assets=None)
+def _bound(holder: Client | User) -> str:
+    """What a refresh token is good for: a client's secret; a person's password, and the end of their sessions."""
+    if isinstance(holder, Client):
+        return hashlib.sha256(bytes(holder.secret_hash)).hexdigest()[:32]
+    return holder.get_session_auth_hash()[:32]
 
 
-def _answer(principal: Principal) -> HttpResponse:
+def _answer(holder: Client | User) -> HttpResponse:
+    if isinstance(holder, Client):
+        principal = holder.principal()
+    else:
+        principal = Principal(id=holder.id, kind="user", scopes=holder.scopes, assets=None)
     lifetime = settings.JWT_ACCESS_LIFETIME
     return _tokens(
         access_token(principal, lifetime=lifetime),
-        refresh_token(principal, lifetime=settings.JWT_REFRESH_LIFETIME),
+        refresh_token(principal, lifetime=settings.JWT_REFRESH_LIFETIME, bound=_bound(holder)),
         lifetime,
     )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponseBase
@@ -30,6 +31,16 @@ def current_request_id() -> str:
 
 def request_id_if_any() -> str:
     return _request_id.get()
+
+
+@contextmanager
+def request_id_is(given: str) -> Iterator[None]:
+    """Within it, what is done is done for the request of that id."""
+    before = _request_id.set(given)
+    try:
+        yield
+    finally:
+        _request_id.reset(before)
 
 
 def current_traceparent() -> str:

@@ -5,7 +5,6 @@ from wallets.api import history, views
 urlpatterns = [
     path("wallets", views.WalletsView.as_view()),
     path("wallets/<uuid:wallet_id>", views.WalletView.as_view()),
-    path("wallets/<uuid:wallet_id>/status", views.WalletStatusView.as_view()),
     path("wallets/<uuid:wallet_id>/balance", history.WalletBalanceView.as_view()),
     path("wallets/<uuid:wallet_id>/entries", history.WalletEntriesView.as_view()),
     path("wallets/<uuid:wallet_id>/transactions", history.WalletTransactionsView.as_view()),

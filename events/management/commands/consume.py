@@ -10,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from events.consumers import CONSUMERS, Consumer
-from events.consuming import TRANSIENT, consume, retry
+from events.consuming import TRANSIENT, consume
 from events.kafka_source import KafkaSource
+from events.parked import retry
 from events.working import Halted, work
 
 IDLE_SECONDS = 0.1

@@ -25,7 +25,7 @@ to stop.
   relay kafka --once     up to the end of the log, and end
   relay kafka --rewind   set it back to the first event, and end: an emptied broker is filled again
 
-Of two at once, one relays and the other waits to take over.
+Two at once take turns.
 """.strip()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:

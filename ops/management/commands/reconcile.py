@@ -12,7 +12,8 @@ from rich.table import Table
 
 from ops.reconciliation.models import ReconciliationRun
 from ops.reconciliation.reporting import findings_of, represent_report
-from ops.reconciliation.runs import ask, execute
+from ops.reconciliation.runs import ask_for, execute
+from walletplatform.audit.actors import of_command
 
 Kind, State = ReconciliationRun.Kind, ReconciliationRun.State
 
@@ -29,8 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = ask(Kind.FULL if options["full"] else Kind.INCREMENTAL)
-        assert asked is not None  # it has no slot that could be taken
+        asked = ask_for(actor=of_command(), kind=Kind.FULL if options["full"] else Kind.INCREMENTAL)
         columns = [TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
         with Progress(*columns, console=Console(stderr=True)) as progress:
             bars: dict[str, TaskID] = {}

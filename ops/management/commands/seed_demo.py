@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ledger.models import Asset
 from ops.demo import set_shift, tell
+from ops.demo_operations import tell_operations
 
 
 class Command(BaseCommand):
@@ -39,8 +40,11 @@ class Command(BaseCommand):
                 set_shift(timedelta(0))  # where a story was killed in the middle
                 return
             raise CommandError("The ledger is in use. Demo data wants an empty one: DATA_DIR=var/demo make run")
-        columns = [TextColumn("  Demo data"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+        columns = [TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
         with Progress(*columns) as progress:
-            task = progress.add_task("", total=options["payments"])
+            task = progress.add_task("Demo data: payments", total=options["payments"])
             for done in tell(seed=options["seed"], days=options["days"], payments=options["payments"]):
                 progress.update(task, completed=done)
+            operations = progress.add_task("Demo data: what the people on duty did", total=1)
+            tell_operations()
+            progress.update(operations, completed=1)

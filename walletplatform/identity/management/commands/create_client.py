@@ -6,11 +6,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db.transaction import atomic
 
 from walletplatform.audit.actors import of_command
-from walletplatform.audit.trail import record
-from walletplatform.identity.models import Client
+from walletplatform.identity.clients import create_client
 from walletplatform.identity.scopes import SCOPES
 
 
@@ -30,26 +28,13 @@ class Command(BaseCommand):
             raise CommandError(f"Name the client's scopes. Known: {', '.join(SCOPES)}.")
         if unknown := [scope for scope in scopes if scope not in SCOPES]:
             raise CommandError(f"No such scope: {', '.join(unknown)}. Known: {', '.join(SCOPES)}.")
-        if Client.objects.filter(name=options["name"]).exists():
-            raise CommandError(f"There is a client {options['name']} already. Choose another name.")
         assets = None if options["assets"] is None else _names(options["assets"])
         if assets == []:
             raise CommandError("Name the client's assets, or leave --assets out for all of them.")
-        client = Client(name=options["name"], scopes=scopes, assets=assets)
-        secret = client.new_secret()
         try:
-            client.clean_fields(exclude={"assets"} if assets is None else None)
+            client, secret = create_client(name=options["name"], scopes=scopes, assets=assets, actor=of_command())
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from None
-        with atomic():
-            client.save()
-            record(
-                actor=of_command(),
-                action="client.create",
-                object_type="client",
-                object_id=client.pk,
-                after={"name": client.name, "scopes": scopes, "assets": assets},
-            )
         if options["json"]:
             self.stdout.write(json.dumps({"client_id": str(client.id), "client_secret": secret}))
             return
