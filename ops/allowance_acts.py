@@ -197,7 +197,7 @@ def _limits(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_now(wallet: Wallet) -> dict[str, Any]:
-    bounds, scale = bounds_of(wallet.pk), wallet.asset.scale
+    bounds, scale = bounds_of(wallet), wallet.asset.scale
     by_name = {"per_payment": bounds.per_payment, "per_day": bounds.per_day}
     return {name: "" if minor is None else to_text(minor, scale) for name, minor in by_name.items()}
 

@@ -9,7 +9,7 @@ from wallets.models import Wallet
 
 def what_it_may(wallet: Wallet) -> list[tuple[str, str]]:
     """Return each allowance with its name, the lack of one too."""
-    bounds, asset = bounds_of(wallet.pk), wallet.asset
+    bounds, asset = bounds_of(wallet), wallet.asset
     overdraft = -(wallet.account.min_available or 0)
     of_a_day = "no limit"
     if bounds.per_day is not None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
+from django.db.models.expressions import RawSQL
 from django.db.transaction import atomic
 
 from ledger import clock
@@ -62,18 +63,21 @@ def _more(one: int | None, other: int | None) -> bool:
     return other is not None and (one is None or one > other)
 
 
-def bounds_of(wallet_id: UUID) -> Bounds:
-    """Return the limits that a wallet has."""
-    limits = WalletLimits.objects.filter(pk=wallet_id).first()
-    return Bounds(limits.per_payment, limits.per_day) if limits else Bounds(None, None)
+def bounds_of(wallet: Wallet) -> Bounds:
+    """Return the limits that a wallet has, as they were when first asked for of this object."""
+    try:
+        return Bounds(wallet.limits.per_payment, wallet.limits.per_day)
+    except WalletLimits.DoesNotExist:
+        return Bounds(None, None)
 
 
 def left_today(wallet_id: UUID, bounds: Bounds) -> int | None:
     """Return what is left of the day, None where it has no limit."""
     if bounds.per_day is None:
         return None
-    today = WalletSpending.objects.filter(wallet_id=wallet_id, day=clock.now().astimezone(UTC).date())
-    return max(bounds.per_day - (today.values_list("spent", flat=True).first() or 0), 0)
+    today = RawSQL("(SELECT (ledger_now() AT TIME ZONE 'UTC')::date)", ())
+    spent = WalletSpending.objects.filter(wallet_id=wallet_id, day=today).values_list("spent", flat=True).first()
+    return max(bounds.per_day - (spent or 0), 0)
 
 
 @atomic(durable=True)
@@ -85,7 +89,7 @@ def lower_limits(*, principal: Principal, wallet_id: UUID, wanted: Bounds, reaso
         CLOSED, where a limit would be raised, or nothing changed
     """
     wallet = locked_wallet(wallet_id, expected_etag)
-    if wanted.allow_more_than(bounds_of(wallet_id)):
+    if wanted.allow_more_than(bounds_of(wallet)):
         raise Problem("invalid_state", "A limit is raised or taken away by two people.", current_state=wallet.status)
     _set(principal, wallet, wanted, reason)
     return wallet
@@ -108,7 +112,7 @@ def set_limits_once(
 
 
 def _set(principal: Principal, wallet: Wallet, wanted: Bounds, reason: str) -> None:
-    before = bounds_of(wallet.pk)
+    before = bounds_of(wallet)
     if wanted == before:
         raise Problem("invalid_state", "These are the limits already.", current_state=wallet.status)
     # The clock as the money path reads it: never behind what the account has booked.

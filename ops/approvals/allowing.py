@@ -32,7 +32,7 @@ def why_not_overdraw(wallet: Wallet) -> str:
 
 
 def why_not_raise(wallet: Wallet) -> str:
-    if bounds_of(wallet.pk) == Bounds(None, None):
+    if bounds_of(wallet) == Bounds(None, None):
         return "The wallet has no limit that could be raised."
     return why_not_overdraw(wallet)
 
@@ -69,7 +69,7 @@ def new_overdraft(wallet: Wallet, given: Mapping[str, Any]) -> Payload:
 
 
 def new_limits(wallet: Wallet, given: Mapping[str, Any]) -> Payload:
-    wanted, before = wanted_limits(wallet, given), bounds_of(wallet.pk)
+    wanted, before = wanted_limits(wallet, given), bounds_of(wallet)
     if not wanted.allow_more_than(before):
         raise Refused("invalid", "That raises no limit: it needs no second person.")
     return {**_texts(wallet, wanted), "before": _texts(wallet, before)}, None

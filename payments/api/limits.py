@@ -36,7 +36,7 @@ class WalletLimitsView(ApiView):
     )
     def get(self, request: HttpRequest, wallet_id: UUID) -> HttpResponse:
         wallet = get_wallet(self.principal, wallet_id)
-        bounds = bounds_of(wallet_id)
+        bounds = bounds_of(wallet)
         amounts = {
             "per_payment": bounds.per_payment, "per_day": bounds.per_day, "left_today": left_today(wallet_id, bounds),
         }  # fmt: skip

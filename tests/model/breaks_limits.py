@@ -42,7 +42,7 @@ LIMITED = [
     take("day counted from its beginning", "a limit that comes at noon knows nothing of the morning", LIMITS,
          SETTING, '        _begin_to_count(wallet.pk, changes["counted_from"])\n', ""),
     take("one person lowers only", "one person raises a limit", LIMITS, SETTING,
-         "    if wanted.allow_more_than(bounds_of(wallet_id)):\n", "    if False:\n"),
+         "    if wanted.allow_more_than(bounds_of(wallet)):\n", "    if False:\n"),
     take("limits by two, database", "whoever serves raises a limit", LIMITS, RULES,
          "AND NOT payments_limits_approved(NEW.wallet_id, NEW.per_payment, NEW.per_day) THEN", "AND false THEN"),
 ]  # fmt: skip

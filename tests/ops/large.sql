@@ -20,6 +20,11 @@ INSERT INTO wallets (id, user_id, asset, label, metadata, status, version, creat
            CASE WHEN n = 1 THEN 'SUSPENDED' ELSE 'ACTIVE' END, 1, now() - interval '61 days', now() - interval '61 days'
       FROM span, generate_series(0::bigint, wallets - 1) AS n;
 
+-- All of them with limits: their pages tell what is left of the day.
+INSERT INTO wallet_limits (wallet_id, per_payment, per_day, counted_from, updated_at)
+    SELECT id, 10000, 50000, current_date, now() FROM wallets;
+INSERT INTO wallet_spending (wallet_id, day, spent) SELECT id, current_date, 100 FROM wallets;
+
 CREATE TEMP TABLE story AS
     SELECT n, id_at(first + n * step, n) AS id, to_timestamp((first + n * step) / 1000.0) AS at,
            CASE WHEN n < {rows} / 50 AND n % 50 = 7 OR n % 500 = 250 AND n > {rows} * 0.9 THEN 'authorization'
