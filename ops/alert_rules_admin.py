@@ -19,12 +19,13 @@ from ledger import clock
 from ledger.admin import ReadOnlyAdmin, listed
 from ledger.console.filters import choice
 from ops.act_pages import ActingAdmin, ReasonForm
-from ops.alerts.configuring import Invalid, change_rule, create_rule, drafted, mute_rule, send_test, slack_host
+from ops.alerts.configuring import Invalid, change_rule, create_rule, drafted, mute_rule, send_test
 from ops.alerts.doubts import doubts
 from ops.alerts.forms import DAYS, MuteForm, RuleForm
 from ops.alerts.models import Alert, AlertConfiguration, Severity
 from ops.alerts.preview import Preview, chart, preview
 from ops.alerts.reading import AlertType
+from ops.alerts.telling import slack_host
 from ops.alerts.types import TYPES
 from ops.approvals.refusing import Refused
 from walletplatform.audit.actors import Actor, of_staff

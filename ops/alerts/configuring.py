@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -19,7 +18,7 @@ from ledger.ids import id_maker
 from ledger.models import Asset
 from ops.alerts.models import Alert, AlertConfiguration, AlertStep, Notification, Severity
 from ops.alerts.sealing import seal, unseal
-from ops.alerts.telling import message, places
+from ops.alerts.telling import message, places, slack_host
 from ops.alerts.types import TYPES
 from ops.approvals.refusing import Refused
 from ops.jobs.queueing import enqueue
@@ -150,10 +149,6 @@ def represent(rule: AlertConfiguration) -> dict[str, Any]:
         "resolve_after": rule.resolve_after, "weekdays": rule.weekdays, "from_hour": rule.from_hour,
         "to_hour": rule.to_hour, "enabled": rule.enabled, "muted_until": rule.muted_until,
     }  # fmt: skip
-
-
-def slack_host(rule: AlertConfiguration) -> str:
-    return (urlsplit(unseal(rule.slack_url)).hostname or "") if rule.slack_url else ""
 
 
 def _locked(rule_id: UUID) -> AlertConfiguration:

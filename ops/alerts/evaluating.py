@@ -59,6 +59,7 @@ def evaluate() -> None:
     now, measured = measure()
     with atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_LOCK)
+        measured = _unchanged(measured)
         for one in measured:
             _record(one, now)
         _sample(measured, now)
@@ -93,6 +94,15 @@ def _measured(rule: AlertConfiguration, now: datetime) -> Measured | None:
     except Exception:
         logger.exception("The alert rule %s could not be evaluated", rule.name)
         return None
+
+
+def _unchanged(measured: Sequence[Measured]) -> list[Measured]:
+    """Those whose rules are as they were measured, locked before their alerts: as by whoever changes a rule."""
+    rules = AlertConfiguration.objects.filter(pk__in=[one.rule.pk for one in measured])
+    # Not FOR UPDATE: whoever raises an alert meanwhile refers to its rule, and does not wait.
+    locked = rules.order_by("id").select_for_update(no_key=True)
+    versions = dict(locked.values_list("pk", "version"))
+    return [one for one in measured if versions.get(one.rule.pk) == one.rule.version]
 
 
 def _record(measured: Measured, now: datetime) -> None:

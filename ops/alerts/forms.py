@@ -18,10 +18,11 @@ from unfold.widgets import (
 
 from ledger.admin import asset_codes
 from ops.act_pages import ReasonForm
-from ops.alerts.configuring import CHANGEABLE, MUTE_HOURS, slack_host
+from ops.alerts.configuring import CHANGEABLE, MUTE_HOURS
 from ops.alerts.handling import RIGHT
 from ops.alerts.models import Alert, AlertConfiguration, Severity
 from ops.alerts.reading import AlertType
+from ops.alerts.telling import slack_host
 from walletplatform.identity.models import User
 
 DAYS = [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (7, "Sun")]

@@ -1,5 +1,6 @@
 """
-Have people told: which alerts are news now, and to whom; one message for each recipient, whatever has happened.
+Have people told: which alerts are news now, and to whom; one mail for each recipient, whatever
+has happened. Slack is told by each rule for itself, as its address may change while a message waits.
 
 A rule that has told something keeps to its cooldown: what begins meanwhile waits, and is told together. The ends of
 what was told wait for each other likewise. What is muted is on record and not told.
@@ -23,7 +24,7 @@ from ops.jobs.queueing import enqueue
 State, Word, Channel = Alert.State, NotifiedAlert.Word, Notification.Channel
 News = tuple[Alert, str]
 Rules = dict[UUID | None, AlertConfiguration]
-# A channel, and an e-mail address or Slack's.
+# A channel, and an e-mail address or the id of the rule whose Slack address it is by the time it is sent.
 Place = tuple[str, str]
 
 
@@ -52,18 +53,22 @@ def places(rule: AlertConfiguration, word: str = Word.BEGAN) -> list[Place]:
     """Return where a rule's news of a kind goes; in their order, each once."""
     addresses = rule.escalation_recipients if word == Word.ESCALATED else rule.recipients
     mail = [(str(Channel.EMAIL), address) for address in addresses]
-    url = unseal(rule.slack_url) if rule.slack_url and word != Word.ESCALATED else ""
-    slack = [(str(Channel.SLACK), url)] if url else []
+    slack = [(str(Channel.SLACK), str(rule.pk))] if word != Word.ESCALATED and slack_host(rule) else []
     return list(dict.fromkeys([*mail, *slack]))
 
 
 def message(place: Place, rule: AlertConfiguration, now: datetime, *, test: bool = False) -> Notification:
     """Return a message to a place, unsaved; of Slack's address, which is a secret, only the host is kept."""
     channel, address = place
-    shown = (urlsplit(address).hostname or "") if channel == Channel.SLACK else address
+    shown = slack_host(rule) if channel == Channel.SLACK else address
     return Notification(
         id=id_maker(at=now)(), channel=channel, address=shown, configuration=rule, is_test=test, created_at=now
     )
+
+
+def slack_host(rule: AlertConfiguration) -> str:
+    """Return what may be shown of a rule's Slack address; "" where it has none, or none that can be read any more."""
+    return (urlsplit(unseal(rule.slack_url)).hostname or "") if rule.slack_url else ""
 
 
 def _is_heard(rule: AlertConfiguration) -> bool:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, connection
 from django.db.transaction import atomic
 
 from ledger import clock
@@ -132,6 +132,50 @@ def test_all_rules_are_measured_in_one_snapshot(rare_asset, monkeypatch):
     measure()
     assert seen == [0, 0]
     assert AlertSample.objects.filter(subject="marker").count() == 1
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"threshold": Decimal(99)}])
+def test_a_rule_that_is_changed_while_it_is_measured_opens_nothing_by_what_it_was(change, monkeypatch):
+    def read(mine, now):
+        thread = threading.Thread(target=in_thread, args=(lambda: changed(mine, **change),))
+        thread.start()
+        thread.join()
+        return [Reading(Decimal(30), "high")]
+
+    monkeypatch.setitem(TYPES, "changed", AlertType("changed", "", "", "", "", read))
+    mine = rule("changed")
+    evaluate()
+    assert alerts_of(mine) == []
+
+
+def test_rules_are_switched_while_they_are_evaluated_and_neither_waits_for_ever(rare_asset, monkeypatch):
+    value, failed = [30], []
+    monkeypatch.setitem(
+        TYPES, "switched", AlertType("switched", "", "", "", "", lambda rule, now: [Reading(Decimal(value[0]), "high")])
+    )
+    rules = [rule("switched", recipients=["on-call@example.com"], cooldown_minutes=0) for _ in range(5)]
+
+    def switch():
+        try:
+            for turn in range(40):
+                value[0] = 30 * (turn % 3 > 0)
+                changed(rules[turn % 5], enabled=turn % 2 == 1)
+        except DatabaseError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=in_thread, args=(switch,))
+    thread.start()
+    while thread.is_alive():
+        evaluate()
+    thread.join()
+    assert failed == []
+    for one in rules:
+        changed(one, enabled=False)
+    assert {state for one in rules for state, _ in states(one)} <= {"RESOLVED"}
+
+
+def changed(rule, **given):
+    change_rule(by=of_command(), rule_id=rule.pk, given=given)
 
 
 def test_a_rule_that_cannot_be_measured_keeps_no_other_from_it(rare_asset, monkeypatch):

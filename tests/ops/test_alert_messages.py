@@ -316,6 +316,23 @@ def test_slack_is_told_in_its_format(slack, values):
     assert Notification.objects.latest("id").address == "127.0.0.1"
 
 
+def test_news_for_slack_go_where_their_own_rule_says_by_the_time_they_are_sent(slack, values):
+    first, second, third = (
+        rule("values", name=f"{uuid4().hex[:8]} {n}", slack_url=seal(slack.url("/200"))) for n in "abc"
+    )
+    values["a"] = 30
+    evaluate()
+    AlertConfiguration.objects.filter(pk=first.pk).update(slack_url=seal(slack.url("/201")))
+    AlertConfiguration.objects.filter(pk=second.pk).update(slack_url="")
+    messages = {message.configuration_id: message.pk for message in waiting()}
+    send(messages[first.pk])
+    with pytest.raises(GiveUp):
+        send(messages[second.pk])
+    send(messages[third.pk])
+    assert (len(slack.bodies("/201")), len(slack.bodies("/200"))) == (1, 1)
+    assert [alert.state for one in (first, second, third) for alert in alerts_of(one)] == ["SENT", "PENDING", "SENT"]
+
+
 @pytest.mark.parametrize(
     ("path", "error", "given_up"),
     [
