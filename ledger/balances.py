@@ -53,7 +53,8 @@ def balance_at(*, account_id: UUID, moment: datetime) -> int:
     :raises MomentNotReached: if ``moment`` lies ahead
     """
     _settle(account_id, moment)
-    return balance_after(account_id=account_id, seq=_seq_at(account_id, moment))
+    [seq] = _seqs_at(account_id, moment)
+    return balance_after(account_id=account_id, seq=seq)
 
 
 @atomic
@@ -67,8 +68,9 @@ def span(*, account_id: UUID, since: datetime | None, until: datetime | None) ->
     since = max(since, account.created_at) if since else None
     opened_at = since or account.created_at
     until = max(until or now, account.created_at)
-    first = _seq_at(account_id, since - INSTANT) if since else 0
-    last = max(first, _seq_at(account_id, until - INSTANT))
+    *before, last = _seqs_at(account_id, *(moment - INSTANT for moment in (since, until) if moment))
+    first = before[0] if before else 0
+    last = max(first, last)
     return Span(account_id, opened_at, until, first, last, account.seq)
 
 
@@ -81,9 +83,7 @@ def balance_after(*, account_id: UUID, seq: int) -> int:
 
 def _settle(account_id: UUID, moment: datetime | None) -> tuple[Account, datetime]:
     """Wait for whoever is posting, then read the clock: later postings are booked after it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM accounts WHERE id = %s FOR SHARE", [account_id])
-    account = Account.objects.get(id=account_id)
+    account = Account.objects.raw("SELECT * FROM accounts WHERE id = %s FOR SHARE", [account_id])[0]
     # A clock that was set back does not hide what has been booked ahead of it.
     now = max(clock.now(), account.booked_at + INSTANT if account.booked_at else account.created_at)
     if moment is not None and moment > now:
@@ -91,9 +91,11 @@ def _settle(account_id: UUID, moment: datetime | None) -> tuple[Account, datetim
     return account, now
 
 
-def _seq_at(account_id: UUID, moment: datetime) -> int:
+def _seqs_at(account_id: UUID, *moments: datetime) -> list[int]:
+    """Return the account's newest entry at each of the moments; 0 before the first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_seq_at(%s, %s)", [account_id, moment])
-        (seq,) = cursor.fetchone()
-    assert isinstance(seq, int)
-    return seq
+        cursor.execute(
+            "SELECT ledger_seq_at(%s, at) FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS asked (at, n) ORDER BY n",
+            [account_id, list(moments)],
+        )
+        return [seq for (seq,) in cursor.fetchall()]

@@ -19,6 +19,7 @@ from ops.console.payment_page import PaymentPage
 from ops.console.wallet_page import WalletPage
 from ops.payment_acts import PaymentActs
 from ops.wallet_acts import WalletActs
+from ops.wallet_statement import WalletStatement
 from payments.admin import PaymentAdmin
 from payments.models import Payment
 from wallets.admin import WalletAdmin
@@ -86,14 +87,18 @@ class OperatedPaymentAdmin(PaymentPage, PaymentActs, PaymentAdmin):
 
 
 @admin.register(Wallet)
-class OperatedWalletAdmin(WalletPage, WalletActs, WalletAllowanceActs, WalletAdmin):
+class OperatedWalletAdmin(WalletPage, WalletStatement, WalletActs, WalletAllowanceActs, WalletAdmin):
     # Its page tells its limits, too.
     list_select_related = (*WalletAdmin.list_select_related, "limits")
     summary = ("shown_status", "shown_balance")
-    actions_detail = (*WalletActs.actions_detail, "propose_unfreeze", *WalletAllowanceActs.actions_detail)
+    actions_detail = (
+        *WalletStatement.actions_detail, *WalletActs.actions_detail, "propose_unfreeze",
+        *WalletAllowanceActs.actions_detail,
+    )  # fmt: skip
     offered = (
-        WalletActs.offered | WalletAllowanceActs.offered | {"propose_unfreeze": _may_be_asked_for("wallet.activate")}
-    )
+        WalletStatement.offered | WalletActs.offered | WalletAllowanceActs.offered
+        | {"propose_unfreeze": _may_be_asked_for("wallet.activate")}
+    )  # fmt: skip
 
     @action(description="Propose unfreeze", url_path="propose-unfreeze", icon="lock_open", permissions=["propose"])
     def propose_unfreeze(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -384,6 +384,7 @@ UNFOLD = {
         lambda request: static("ops/alerts.css"),
         lambda request: static("ops/control.css"),
         lambda request: static("ops/jobs.css"),
+        lambda request: static("ops/statement.css"),
         lambda request: static("ops/reconciliation.css"),
     ],
     "SCRIPTS": [

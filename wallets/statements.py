@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
@@ -44,7 +44,8 @@ class Statement:
 
     def as_json(self) -> dict[str, Any]:
         """Return the statement as JSON members, with all its entries."""
-        return self._head() | {"entries": list(self._lines())}
+        entries = list(self._lines())
+        return self._head(entries) | {"entries": entries}
 
     def as_csv(self) -> Iterator[str]:
         """
@@ -67,23 +68,26 @@ class Statement:
         connection.close()
         yield writer.writerow(["", head["to"], "", "", "closing", "", "", head["closing_balance"]])
 
-    def _head(self) -> dict[str, Any]:
+    def _head(self, entries: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """Return what stands above the entries; those that were read tell the balances at their ends."""
         scale, span = self.wallet.asset.scale, self.booked
         since, until = span.opened_at, span.until
         if self.effective is not None:
             since, until = self.effective.since, self.effective.until
-            opening, closing = self.effective.opening, self.effective.closing
+            opening, closing = to_text(self.effective.opening, scale), to_text(self.effective.closing, scale)
+        elif entries:
+            opening, closing = entries[0]["balance_before"], entries[-1]["balance_after"]
         else:
-            opening = balance_after(account_id=span.account_id, seq=span.first_seq)
-            closing = balance_after(account_id=span.account_id, seq=span.last_seq)
+            ends = (balance_after(account_id=span.account_id, seq=seq) for seq in (span.first_seq, span.last_seq))
+            opening, closing = (to_text(balance, scale) for balance in ends)
         return {
             "wallet_id": self.wallet.pk,
             "asset": self.wallet.asset_id,
             "by": "effective" if self.effective else "booked",
             "from": time_text(since),
             "to": time_text(until),
-            "opening_balance": to_text(opening, scale),
-            "closing_balance": to_text(closing, scale),
+            "opening_balance": opening,
+            "closing_balance": closing,
         }
 
     def _lines(self) -> Iterator[dict[str, Any]]:

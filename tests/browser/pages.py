@@ -33,6 +33,7 @@ def pages() -> dict[str, str]:
         "payment-settled": _page(settled),
         "payment-authorized": _page(held),
         "wallet": _page(wallet),
+        "wallet-statement": reverse("admin:wallets_wallet_statement", args=[wallet.pk]),
         "alert": _page(_newest(Alert)),
         "approval": _page(_newest(Approval, state="PENDING")),
         "act-suspend": reverse("admin:wallets_wallet_suspend", args=[wallet.pk]),

@@ -78,6 +78,7 @@ def pages() -> list[tuple[str, str]]:
     hot, plain = Wallet.objects.order_by("pk")[0].pk, Wallet.objects.order_by("-pk")[0].pk
     failed = payments.filter(status="FAILED").order_by("-id")[0].pk
     entry = Entry.objects.order_by("-id")[0]
+    day = f"{last.created_at:%Y-%m-%d}"
     p, w, e = "/admin/payments/payment/", "/admin/wallets/wallet/", "/admin/ledger/entry/"
     return [
         ("payments", p),
@@ -103,6 +104,7 @@ def pages() -> list[tuple[str, str]]:
         ("wallets, search", f"{w}?q={plain}"),
         ("wallet, hot", f"{w}{hot}/change/"),
         ("wallet", f"{w}{plain}/change/"),
+        ("statement of a hot wallet, a day", f"{w}{hot}/statement/?since={day}&until={day}"),
         ("holds", "/admin/ops/openhold/"),
         ("holds, overdue", "/admin/ops/openhold/?due=overdue"),
         ("holds, of a wallet", f"/admin/ops/openhold/?q={plain}"),
