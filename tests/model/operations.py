@@ -116,7 +116,7 @@ class Chooser:
         whole = self._common() | {"caller": self.callers[0]}
         if self.chance.random() < 0.5 and self.model.payments:
             verb = self.chance.choice(["captures", "voids"])
-            numbers = {self._act("void")["payment"] for _ in range(self.chance.randint(1, 4))} - {None}
+            numbers = {self._act("void")["payment"] for _ in range(self.chance.randint(1, 4))} - {None} or {0}
             items = [{"caller": whole["caller"], "verb": verb[:-1], "payment": number} for number in sorted(numbers)]
             return whole | {"verb": verb, "items": items, "atomic": True}
         items = [self._pay() | {"caller": whole["caller"]} for _ in range(self.chance.randint(1, 6))]
