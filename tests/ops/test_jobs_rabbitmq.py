@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from kombu import Connection
 
 from ledger import clock
@@ -18,7 +19,8 @@ from ops.jobs.sweeping import wake
 from tests.events.rabbit import rabbit_or_skip
 from tests.ops.jobs_tried import mark_or_kill
 from tests.ops.staff import console, person
-from tests.ops.workers import MailServer, at_broker, until, worker
+from tests.ops.workers import MailServer, at_broker, beat, until, worker
+from walletplatform.beat import Scheduler
 from walletplatform.celery import app
 from walletplatform.identity.models import User
 from walletplatform.queues import DEAD, celery_queue, queues
@@ -58,11 +60,11 @@ def env(rabbit, mails, tmp_path):
 
 @pytest.fixture
 def start(env):
-    """Start a worker; whatever is left of it ends with the test."""
+    """Start a worker or a beat; whatever is left of it ends with the test."""
     started = []
 
-    def begin():
-        started.append(worker(env))
+    def begin(what=worker):
+        started.append(what(env))
         return started[-1]
 
     yield begin
@@ -143,6 +145,22 @@ def test_a_broker_that_is_killed_with_messages_in_it_and_away_for_a_while_loses_
     until(all_are("DONE", first + second + written))
     assert sorted(mails.taken) == sorted(first + second)
     assert effects(written) == sorted(written)
+
+
+def test_a_beat_goes_on_when_its_broker_was_killed_and_has_come_back(broker, start):
+    Scheduler(app=app, lazy=True).setup_schedule()
+    often, _ = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
+    PeriodicTask.objects.filter(name="clear old jobs").update(interval=often, enabled=True)
+    start(beat)
+    until(lambda: depth(broker, "default") >= 3)
+    broker.kill()
+    time.sleep(2.5)
+    broker.start()
+    until(lambda: depth(broker, "default") >= 3)  # the same: it reads its queues back first
+    before = depth(broker, "default")
+    until(lambda: depth(broker, "default") >= before + 3)
+    start()
+    until(lambda: depth(broker, "default") < before)
 
 
 def test_what_kills_its_worker_or_fails_each_time_is_set_aside_and_holds_up_nothing(broker, start):
