@@ -24,6 +24,7 @@ from django.db import connections
 from ledger.assets import create_asset
 from ledger.database import close_money_pool
 from tests.actors import Actor, actor
+from walletplatform.cache import redis
 from walletplatform.embedded.roles import prepare_database
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,8 @@ ROOT = Path(__file__).parent.parent
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client makes the middleware anew: it would look at every static file there is, and that was half the time.
 settings.WHITENOISE_AUTOREFRESH = True
+# A busy machine is no reason to go on without Redis, whose keys are looked at; tests/cache has its real patience.
+redis.SECONDS = 2.0
 
 
 def process_number() -> int:

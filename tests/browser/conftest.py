@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from ledger.database import close_money_pool
 from tests.browser.driving import chromium_or_skip, launch
@@ -19,6 +19,7 @@ from tests.conftest import drop_database, make_database, use_database
 def patient() -> None:
     # Playwright runs an event loop in this thread, which Django would take for its own.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=20_000)
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd tells of each connection
 
 

@@ -22,7 +22,7 @@ from walletplatform.identity.models import Client
 from wallets.models import Wallet
 
 REASON = "Seen on the phone with the customer"
-PATIENCE = 30
+PATIENCE = 60
 
 
 @pytest.fixture
@@ -115,6 +115,7 @@ def test_support_finds_a_payment_from_a_customers_words(world, browser, shop):
     with seen_by(browser, world, person("support")) as page:
         page.goto("/admin/")
         page.keyboard.press("Control+k")
+        expect(page.locator("#search-input-command")).to_be_focused()
         page.keyboard.type(str(user), delay=2)
         page.get_by_role("link", name=re.compile(customer[-12:])).first.click()
         expect(page).to_have_url(re.compile(customer))

@@ -31,10 +31,14 @@ time.sleep(60)
 
 
 @pytest.fixture(autouse=True)
-def closed_breaker():
+def closed_breaker(monkeypatch):
+    """With the patience that it has in earnest."""
+    monkeypatch.setattr(redis, "SECONDS", 0.05)
+    redis._client.cache_clear()
     redis.breaker.note(success=True)
     yield
     redis.breaker.note(success=True)
+    redis._client.cache_clear()
 
 
 @pytest.fixture

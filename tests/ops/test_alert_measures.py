@@ -247,7 +247,7 @@ def test_webhooks_are_late_when_nobody_tries_and_dead_when_they_are_given_up():
     )
     found = read("webhook_lag")[""]
     assert (300 <= found.value < 310, found.about) == (True, ("webhook_endpoint", str(endpoint.pk)))
-    for position, ago in enumerate((1, 59, 61), start=3):
+    for position, ago in enumerate((1, 58, 61), start=3):
         WebhookDelivery.objects.create(
             id=new_id(), state="DEAD", due_at=now, finished_at=now - timedelta(minutes=ago), position=position, **usual
         )

@@ -66,7 +66,7 @@ def due_now(name):
 
 
 def states(name):
-    return list(Job.objects.filter(name=name).order_by("id").values_list("state", flat=True))
+    return list(Job.objects.filter(name=name).order_by("created_at", "id").values_list("state", flat=True))
 
 
 def test_a_job_is_done_once_and_says_so(a_job):

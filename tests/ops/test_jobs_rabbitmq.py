@@ -81,7 +81,7 @@ def ask(name, times=1):
 
 
 def jobs(marks):
-    return list(Job.objects.filter(payload__mark__in=marks).order_by("id"))
+    return list(Job.objects.filter(payload__mark__in=marks).order_by("created_at", "id"))
 
 
 def all_are(state, marks):
@@ -114,7 +114,12 @@ def test_a_worker_killed_in_the_middle_of_mails_and_summaries_loses_none_and_doe
 ):
     mailed, written = ask("tried.mail", 3), ask("tried.ai", 3)
     first = start()
-    until(lambda: mails.brought and any((tmp_path / mark).exists() for mark in written))
+
+    def begun():
+        wake()
+        return mails.brought and any((tmp_path / mark).exists() for mark in written)
+
+    until(begun)
     first.kill()
     assert (mails.taken, effects(written)) == ([], [])
     mails.open = True
@@ -167,7 +172,7 @@ def test_what_kills_its_worker_or_fails_each_time_is_set_aside_and_holds_up_noth
     start()
     [killing], [failing], [hopeless] = ask("tried.kills"), ask("tried.raises"), ask("tried.hopeless")
     good = ask("tried.inside", 5)
-    until(all_are("DONE", good))
+    until(lambda: wake() and all_are("DONE", good)())
     poison = [killing, failing, hopeless]
 
     def given_up():

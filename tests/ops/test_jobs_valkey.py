@@ -14,7 +14,6 @@ from django.db import connection
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from redis import Redis
 
-from ledger import clock
 from ops.jobs import waking
 from ops.jobs.models import Job
 from ops.jobs.queueing import enqueue
@@ -86,8 +85,7 @@ def test_two_beats_at_once_have_each_slot_done_once(broker, started):
     task = PeriodicTask.objects.get(name="clear old jobs")
     often, _ = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
     PeriodicTask.objects.filter(pk=task.pk).update(interval=often, enabled=True)
-    Job.objects.filter(name="jobs.clear", state="WAITING").update(state="DISCARDED", finished_at=clock.now())
-    known = set(Job.objects.filter(name="jobs.clear").values_list("slot", flat=True))
+    Job.objects.filter(name="jobs.clear").delete()
     started += [beat({"BROKER_URL": URL}) for _ in range(2)]
 
     def asked():
@@ -98,7 +96,7 @@ def test_two_beats_at_once_have_each_slot_done_once(broker, started):
     until(lambda: len({origin for origin, _ in asked()}) == 2 and len(asked()) >= 5)
     for _, arguments in asked():
         ask_for(*arguments)
-    jobs = Job.objects.filter(name="jobs.clear").exclude(slot__in=known)
+    jobs = Job.objects.filter(name="jobs.clear")
     # Two where an hour has ended meanwhile.
     assert len(set(jobs.values_list("slot", flat=True))) == jobs.count() in (1, 2)
 
@@ -107,7 +105,8 @@ def test_what_a_command_asks_for_is_heard_though_it_ends_at_once(broker, started
     started.append(worker({"BROKER_URL": URL}))
     mark = uuid4().hex
     asking = (
-        "import tests.ops.jobs_tried; from ops.jobs.queueing import enqueue;"
+        "import tests.ops.jobs_tried; from ops.jobs import waking; from ops.jobs.queueing import enqueue;"
+        " waking.PUBLISH_SECONDS = 60;"  # a busy machine takes longer to begin with a broker
         f" enqueue('tried.inside', {{'mark': {mark!r}}})"
     )
     name = connection.settings_dict["NAME"]

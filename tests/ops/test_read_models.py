@@ -85,10 +85,10 @@ def reviewed(shop, story, settings):
 
 
 def figures(asset, span="day"):
-    found = PaymentFigure.objects.filter(asset=asset, span=span).values_list(
-        "kind", "outcome", "code", "payments", "amount"
-    )
-    return {(kind, outcome, code): (payments, int(amount)) for kind, outcome, code, payments, amount in found}
+    """What they come to, in one minute or in two."""
+    found = PaymentFigure.objects.filter(asset=asset, span=span).values_list("kind", "outcome", "code").order_by()
+    summed = found.annotate(Sum("payments"), Sum("amount"))
+    return {(kind, outcome, code): (payments, int(amount)) for kind, outcome, code, payments, amount in summed}
 
 
 def everything():

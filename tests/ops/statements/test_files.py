@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -40,6 +41,12 @@ def euro_bank(format):
     kind = "treasury" if format == "csv" else "settlement"
     found = StatementSource.objects.filter(asset_id="EUR", account__kind=kind).first()
     return found or source("EUR", format=format, account=kind)
+
+
+def balance_of(content, day):
+    """The camt.053 file with its opening balance of another day; and the day that it was of."""
+    [before] = re.findall(rb"<Dt><Dt>([0-9-]+)</Dt>", content)[:1]
+    return content.replace(b"<Dt>%b</Dt>" % before, f"<Dt>{day}</Dt>".encode(), 1), date.fromisoformat(before.decode())
 
 
 HEAD = "Date,Amount,Currency,Reference,Id,Text\n"
@@ -151,16 +158,15 @@ def test_a_direction_is_one_of_two_words_and_never_guessed(rare_asset, words):
 
 def test_a_statement_covers_no_day_that_only_its_opening_balance_is_of(rare_asset):
     content = camt(rare_asset, [{"amount": "7.00"}]).replace(b"OPBD", b"PRCD")
-    yesterday = content.replace(f"<Dt>{TODAY}</Dt>".encode(), f"<Dt>{days_ago(1)}</Dt>".encode(), 1)
-    [statement] = take(source(rare_asset, format="camt.053"), yesterday)
-    assert (statement.begins_on, statement.ends_on) == (TODAY, TODAY)
+    content, today = balance_of(content, days_ago(1))
+    [statement] = take(source(rare_asset, format="camt.053"), content)
+    assert (statement.begins_on, statement.ends_on) == (today, today)
 
 
-@pytest.mark.parametrize("day", [f"{days_ago(-5)}", "1999-12-31", "9999-12-31"])
+@pytest.mark.parametrize("day", ["in 5 days", "1999-12-31", "9999-12-31"])
 def test_a_balance_of_a_day_that_cannot_be_is_refused(rare_asset, day):
-    content = camt(rare_asset, [{"amount": "7.00"}]).replace(
-        f"<Dt>{TODAY}</Dt>".encode(), f"<Dt>{day}</Dt>".encode(), 1
-    )
+    day = days_ago(-5) if day == "in 5 days" else day
+    content, _ = balance_of(camt(rare_asset, [{"amount": "7.00"}]), day)
     with pytest.raises(Refused, match=r"in the future|too long ago"):
         take(source(rare_asset, format="camt.053"), content)
 
