@@ -94,16 +94,22 @@ class World:
 
 def make_world(name: str, folder: Path, *, payments: int, days: int) -> World:
     """Tell the demo's story in the database ``name``, which is there and empty; nothing runs yet."""
-    mail, model, port = MailServer(), Endpoint(), _free_port()
+    mail, model = MailServer(), Endpoint()
     env = os.environ | {variable: _in_database(os.environ[variable], name) for variable in _URLS}
     # A Valkey of its own: other tests empty theirs.
     valkey = Valkey(DataDir(folder))
     valkey.start()
-    env |= {"REDIS_URL": valkey.url(), "BROKER_URL": valkey.url(database=1), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    world = World(name, port, env, mail, model, valkey)
+    env |= {"REDIS_URL": valkey.url(), "BROKER_URL": valkey.url(database=1)}
+    world = World(name, 0, env, mail, model, valkey)
     # The demo itself sends no mail and asks no model.
     world.manage("seed_demo", f"--payments={payments}", f"--days={days}")
-    world.env |= {"EMAIL_URL": f"smtp://127.0.0.1:{mail.port}", "AI_BASE_URL": model.url, "AI_API_KEY": "test"}
+    world.port = _free_port()  # as late as can be: another may take it
+    world.env |= {
+        "PUBLIC_URL": world.address,
+        "EMAIL_URL": f"smtp://127.0.0.1:{mail.port}",
+        "AI_BASE_URL": model.url,
+        "AI_API_KEY": "test",
+    }
     return world
 
 

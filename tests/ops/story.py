@@ -23,7 +23,6 @@ from tests.ops.two_people import allow, limit, overdraft
 from tests.payments.holds import act, authorize, wait_until_due
 from walletplatform.audit.actors import of_command
 
-STORY_SECONDS = 45  # on a busy machine
 CONSUMED = ("figures", "holds", "settlement", "failures")
 
 
@@ -35,14 +34,19 @@ def tell_all():
             pass
 
 
+def begin_within_an_hour(*, seconds):
+    """Wait for the next hour where less than so much of this one is left."""
+    while time.time() % 3600 > 3600 - seconds:
+        time.sleep(1)
+
+
 def tell_story():
     """
     What can happen to payments and wallets, told and taken in; something of it before the first run.
 
     All within one hour (UTC): its figures are what tests spoil.
     """
-    while time.time() % 3600 > 3600 - STORY_SECONDS:
-        time.sleep(1)
+    begin_within_an_hour(seconds=45)
     shop = actor("client")
     create_asset(code="EUR", name="Euro", kind="fiat", scale=2)
     old = shop.wallet(holding="5.00")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client as Http
 from django.urls import reverse
+from django.utils.timezone import now
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ops.approvals.deciding import approve
@@ -331,6 +332,7 @@ def test_staff_get_a_token_with_their_second_factor_only():
     assert token(given).status_code == 401
     code = code_of(user)
     assert token(given | {"code": "000000"}).status_code == 401
+    TOTPDevice.objects.filter(user=user).update(throttling_failure_timestamp=now())
     assert token(given | {"code": code}).status_code == 401  # right, and too soon
     TOTPDevice.objects.filter(user=user).update(throttling_failure_timestamp=None, throttling_failure_count=0)
     assert token(given | {"code": code}).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
@@ -56,6 +57,7 @@ def test_the_page_shows_each_claim_its_figures_and_why_no_model_wrote_it(by_temp
 def test_the_page_says_that_a_model_wrote_it_and_what_that_cost(settings):
     endpoint = Endpoint()
     settings.AI_API_KEY, settings.AI_BASE_URL, settings.AI_MODEL = "sk-test", endpoint.url, "a-model"
+    settings.AI_DAILY_BUDGET = Decimal(100)  # whatever others have used of it today
     summary = write(made().id)
     endpoint.close()
 

@@ -229,3 +229,5 @@ def test_what_was_approved_for_an_amount_and_two_accounts_lets_no_other_go(rare_
         assert refused.value.diag.constraint_name == "payments_adjustment"
     assert execute([command(approval.pk, approval.maker_id, *sides)])[0].code == "settled"
     assert value("SELECT balance FROM accounts WHERE id = %s", ann) == 1100
+    execute_approved(approval.pk)  # the key is another request's: this one ends, and no sweep finds it
+    assert value("SELECT balance FROM accounts WHERE id = %s", ann) == 1100

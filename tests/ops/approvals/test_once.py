@@ -101,7 +101,10 @@ def test_whoever_finds_that_another_has_carried_it_out_says_so_too():
     with ThreadPoolExecutor(3) as several, connect("owner") as owner:
         owner.execute("SELECT FROM identity_clients WHERE id = %s FOR UPDATE", [client.pk])
         runs = [several.submit(one, place) for place in range(3)]
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%_clients%%'"
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%_clients%%'"
+        )
         while value(waiting) < 3 and not any(run.done() for run in runs):
             time.sleep(0.01)
         owner.rollback()

@@ -53,7 +53,7 @@ MISBEHAVIOURS = [
 
 @pytest.mark.parametrize(("mode", "why"), MISBEHAVIOURS)
 def test_whatever_the_endpoint_does_the_template_tells_and_says_why(endpoint, told, settings, mode, why):
-    endpoint.mode, settings.AI_TIMEOUT = mode, 0.4 if why == "no_answer" else 20.0
+    endpoint.mode, settings.AI_TIMEOUT = mode, 1.5 if why == "no_answer" else 20.0
     before = snapshot()
 
     summary = written()

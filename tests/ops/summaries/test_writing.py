@@ -82,7 +82,7 @@ def test_workers_together_never_reserve_more_than_the_days_budget(told, settings
     settings.AI_DAILY_BUDGET = Decimal(1_000_000)
     one = reserve(summary_id=waiting().id, prompt=request).reserved
     settings.AI_DAILY_BUDGET = spent + one * 4
-    summaries = [waiting() for _ in range(12)]
+    summaries = [waiting() for _ in range(6)]
 
     def try_to_reserve(summary):
         try:
@@ -93,7 +93,7 @@ def test_workers_together_never_reserve_more_than_the_days_budget(told, settings
             connection.close()
         return True
 
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(try_to_reserve, summaries)) == 3
 
 
