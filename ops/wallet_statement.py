@@ -62,8 +62,9 @@ class WalletStatement(ActingAdmin):
     @action(description="Statement", url_path="statement", icon="receipt_long", permissions=["view"])
     def statement(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         wallet, today = self.target(request, object_id), now().astimezone(UTC).date()
-        asked = request.POST if request.method == "POST" else request.GET
-        form = PeriodForm(asked if "since" in asked else {"since": today.replace(day=1), "until": today})
+        first: dict[str, Any] = {"since": today.replace(day=1), "until": today}
+        given = request.POST if request.method == "POST" else request.GET if "since" in request.GET else first
+        form = PeriodForm(given)
         shown: dict[str, Any] = {}
         if form.is_valid():
             try:

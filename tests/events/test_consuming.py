@@ -25,6 +25,11 @@ from events.working import Halted
 from tests.ledger.test_database_rules import connect
 from tests.money import rows
 
+WAITING = (
+    "SELECT FROM pg_locks"
+    " WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
 
 class Diary:
     """What a consumer of the tests has noted, in a table, so that its notes come and go with transactions."""
@@ -193,7 +198,7 @@ def test_an_event_that_nobody_tried_is_not_set_aside_for_another(shop, ann, bob,
             tries.append(events)
             if len(tries) == 1 + consuming.TRIES:
                 passed.append(other.submit(pass_it))
-                until(lambda: rows("SELECT FROM pg_locks WHERE NOT granted"))
+                until(lambda: rows(WAITING))
             diary.apply(events)
 
         consuming.consume(replace(diary.consumer, apply=apply))
@@ -286,10 +291,10 @@ def test_events_are_marked_in_the_transaction_of_their_effect(shop, ann, bob, di
 def test_a_rebuild_may_take_longer_than_any_other_statement(diary):
     def reset():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.3)")
+            cursor.execute("SELECT pg_sleep(1)")
 
     with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = '100ms'")
+        cursor.execute("SET statement_timeout = '500ms'")
     try:
         consuming.rebuild(replace(diary.consumer, reset=reset))
     finally:

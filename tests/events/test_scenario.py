@@ -20,6 +20,7 @@ from events.sequencer import sequence
 from events.types import TYPES
 from events.webhooks.sending import Sender
 from payments.expiry import expire_holds
+from tests.events.hooks import log_all
 from tests.events.rabbit import Queue, rabbit_or_skip
 from tests.events.receivers import Receiver
 from tests.model.topics import by_key, read_topic
@@ -50,6 +51,7 @@ def hook(shop, settings):
     """A webhook for everything; returns its secret with the receiver."""
     settings.WEBHOOKS_MAY_REACH_LOOPBACK = True
     receiver = Receiver()
+    log_all()  # what others left to be told is not this webhook's
     made = shop.post("/webhook-endpoints", {"url": receiver.url("/200")}).json()
     yield made["secret"], receiver
     WebhookEndpoint.objects.filter(pk=made["id"]).update(enabled=False)

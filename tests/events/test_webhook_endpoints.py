@@ -33,6 +33,7 @@ def test_an_endpoint_gets_what_comes_after_it_of_the_types_and_assets_it_may_see
 
 
 def test_a_client_that_was_narrowed_or_stopped_gets_no_more_than_it_may_see_now(receiver, endpoint, shop):
+    log_all()
     client = Client.objects.create(name=uuid4().hex, secret_hash=b"", scopes=[], assets=["EUR"])
     its = actor("client", id=client.pk)
     made = its.post("/webhook-endpoints", {"url": receiver.url("/200?narrow"), "types": ["wallet.created"]}).json()
@@ -48,6 +49,7 @@ def test_a_client_that_was_narrowed_or_stopped_gets_no_more_than_it_may_see_now(
 
 
 def test_what_waits_for_a_client_that_was_narrowed_meanwhile_is_not_sent(receiver, endpoint, shop):
+    log_all()
     execute("UPDATE webhook_endpoints SET enabled = false")  # those of other tests
     client = Client.objects.create(name=uuid4().hex, secret_hash=b"", scopes=[], assets=["EUR", "GEM"])
     its = actor("client", id=client.pk)

@@ -35,7 +35,7 @@ def test_generated_requests_meet_no_server_error_and_only_problem_documents(own_
             sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{own_platform.port}/api/v1/schema",
             "--header", f"Authorization: Bearer {own_platform.token}",
             "--checks", "not_a_server_error,errors_are_problem_documents",
-            "--max-examples", "25", "--seed", "7", "--suppress-health-check", "all",
+            "--max-examples", "25", "--seed", "7", "--request-timeout", "30", "--suppress-health-check", "all",
         ],
         env=os.environ | {"SCHEMATHESIS_HOOKS": "checks", "PYTHONPATH": str(tmp_path)},
         cwd=tmp_path, capture_output=True, text=True, check=False,

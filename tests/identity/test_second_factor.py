@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client as Http
 from django.urls import reverse
+from django.utils.timezone import now
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -121,6 +122,7 @@ def test_a_code_is_taken_once_and_after_a_wrong_one_comes_a_pause():
     assert first.post(CODE, {"code": code}).status_code == 302
     assert second.post(CODE, {"code": code}).status_code == 200
     assert second.get(HOME).status_code == 302
+    TOTPDevice.objects.filter(user=user).update(throttling_failure_timestamp=now())
     assert second.post(CODE, {"code": code_of(user)}).status_code == 200  # right, and too soon
     TOTPDevice.objects.filter(user=user).update(throttling_failure_timestamp=None, throttling_failure_count=0)
     assert second.post(CODE, {"code": code_of(user)}).status_code == 302

@@ -96,5 +96,10 @@ def test_who_may_not_export_gets_no_file_and_leaves_no_record(wallet, role, stat
     assert not AuditEntry.objects.filter(action="wallet.statement", object_id=str(wallet)).exists()
 
 
+def test_a_file_is_of_days_that_were_named(wallet):
+    assert "This field is required." in console(person("finance")).post(page(wallet)).text
+    assert not AuditEntry.objects.filter(action="wallet.statement", object_id=str(wallet)).exists()
+
+
 def test_a_wallet_that_there_is_not_has_none(wallet):
     assert console(root()).get(page("00000000-0000-7000-8000-000000000000")).status_code == 404

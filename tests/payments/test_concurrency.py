@@ -156,7 +156,7 @@ def test_a_copy_of_a_request_in_progress_is_told_so_and_not_that_nothing_was_exe
     with connect("owner") as owner:
         owner.execute(
             "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;"
+            " $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;"
             "CREATE TRIGGER dawdle BEFORE INSERT ON payments FOR EACH ROW EXECUTE FUNCTION dawdle()"
         )
         owner.commit()

@@ -176,8 +176,9 @@ def test_a_payment_that_breaks_its_batch_breaks_only_itself(group, transfer, sho
 
 
 def test_a_payment_that_takes_too_long_is_refused_alone_and_tried_no_third_time(
-    group, transfer, shop, ann, bob, statements_end_soon
+    group, transfer, shop, ann, bob, statements_end_soon, monkeypatch
 ):
+    monkeypatch.setattr("payments.lanes.WRITE_MS", 300)  # the others wait for bob meanwhile, a second at most
     slow = shop.wallet(holding="5.00")
     with curse(slow, "PERFORM nextval('cursed'); PERFORM pg_sleep(30); RETURN NEW"):
         codes = together(group, [transfer(ann, bob), transfer(slow, bob), transfer(ann, bob)])

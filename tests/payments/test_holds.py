@@ -169,8 +169,8 @@ def test_after_its_time_nothing_is_done_about_it_although_no_job_ran(shop, ann, 
 
 def test_the_sweep_ends_what_is_due_and_nothing_else(shop, ann, bob):
     due, captured, later = (
-        authorize(shop, ann, bob, "10.00", expires_in=1),
-        authorize(shop, ann, bob, "10.00", expires_in=1),
+        authorize(shop, ann, bob, "10.00", expires_in=3),
+        authorize(shop, ann, bob, "10.00", expires_in=3),
         authorize(shop, ann, bob, "10.00", expires_in=600),
     )
     act(shop, captured, "capture", {"amount": "4.00", "final": False})
