@@ -40,7 +40,7 @@ def decide_review(state: State, plan: Plan, command: Review, draft: Draft) -> Ou
     """
     payment = draft.parent
     assert payment is not None
-    asked = replace(draft, kind=payment.kind, parent=None)
+    asked = replace(draft, kind=payment.kind)
     refusal = decline_move(state, asked) if command.approve else DENIED
     failure = None
     if refusal is not None:

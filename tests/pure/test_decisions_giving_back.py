@@ -121,3 +121,4 @@ def test_what_one_person_gives_back_stays_small_whatever_came_in_between(world):
     held = id_of(only(world.do(hold("10.00"))))
     world.do(act(Capture, held))
     assert code(held, at_most=250) == "lock_timeout"
+    assert code(held, "2.50", at_most=250) == 201

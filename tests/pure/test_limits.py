@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -64,6 +65,33 @@ def test_a_day_ends_at_midnight_utc(world):
     world.later(minutes=1)
     assert only(world.do(move("10.00"))).status == 201
     assert world.plan.counted == {(ANN, TODAY + timedelta(days=1)): 1000}
+    assert world.state.limits[ANN].spent == {TODAY: 1000, TODAY + timedelta(days=1): 1000}
+
+
+def test_a_day_is_one_of_utc_wherever_the_server_stands(world, monkeypatch):
+    limited(world, per_day=1000)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        world.later(hours=11)  # tomorrow, in Tokyo
+        world.do(move("1.00"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert world.plan.counted == {(ANN, TODAY): 100}
+
+
+def test_the_smallest_amount_is_counted(world):
+    limited(world, per_day=1000)
+    world.do(move("0.01"))
+    assert world.plan.counted == {(ANN, TODAY): 1}
+
+
+def test_a_hold_that_is_raised_by_nothing_counts_nothing(world):
+    limited(world, per_day=3000)
+    payment = id_of(only(world.do(hold("10.00"))))
+    world.do(act(Reauthorize, payment, "10.00"))
+    assert world.plan.counted == {}
 
 
 def test_who_receives_is_not_limited_and_nobody_without_limits_is_counted(world):

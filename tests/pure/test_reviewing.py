@@ -83,7 +83,8 @@ def test_what_is_denied_fails_with_its_reason(world):
     assert (outcome.status, outcome.code, body(outcome)["failure"]) == (200, "failed", failure)
     assert world.plan.failures == [(payment, *failure.values(), NOW)]
     [fact] = world.plan.facts
-    assert (fact.type, fact.data["failure"], fact.data["status"]) == ("payment.failed", failure, "FAILED")
+    assert (fact.type, fact.subject) == ("payment.failed", payment)
+    assert (fact.data["failure"], fact.data["status"]) == (failure, "FAILED")
     assert (world.money(ANN), world.plan.journal.account_rows()) == ((10_000, 0), [])
 
 
@@ -95,6 +96,24 @@ def test_what_is_approved_without_the_money_fails_for_that(world, asked):
     assert (body(outcome)["status"], body(outcome)["failure"]["code"]) == ("FAILED", "insufficient_funds")
     assert world.plan.failures[0][:3] == (payment, "insufficient_funds", "customer")
     assert world.money(ANN) == (7_000, 0)
+
+
+def test_an_overdraft_is_not_there_for_what_is_approved_to_be_held(world):
+    world.state.accounts[ANN].min_available = -5_000
+    held, paid = (
+        id_of(outcome) for outcome in world.do(hold("80.00", verdict="review"), move("90.00", verdict="review"))
+    )
+    world.do(move("30.00"))
+    failed, settled = world.do(review(held, approve=True), review(paid, approve=True))
+    assert (body(failed)["failure"]["code"], body(settled)["status"]) == ("insufficient_funds", "SETTLED")
+    assert world.money(ANN) == (-2_000, 0)
+
+
+def test_what_is_approved_for_a_wallet_that_was_suspended_meanwhile_fails_for_that(world):
+    payment = id_of(only(world.do(move("1.00", verdict="review"))))
+    world.suspend(BOB)
+    failure = body(only(world.do(review(payment, approve=True))))["failure"]
+    assert (failure["code"], failure["detail"]) == ("wallet_not_active", "The receiver's wallet is SUSPENDED.")
 
 
 def test_what_the_policy_denies_is_kept_as_failed(world):
@@ -114,6 +133,14 @@ def test_what_does_not_wait_is_not_decided_about(world, approve):
     assert problem["detail"] == "Nobody has to decide about it: it is SETTLED."
     [row] = world.plan.payments
     assert (row[1], row[2], row[4], row[7]) == ("review", "FAILED", 100, payment)
+
+
+def test_a_hold_that_has_expired_waits_for_no_decision(world):
+    payment = id_of(only(world.do(hold("1.00", expires_in=60))))
+    world.later(seconds=60)
+    assert body(only(world.do(review(payment, approve=True))))["detail"] == (
+        "Nobody has to decide about it: it is EXPIRED."
+    )
 
 
 def test_what_waits_may_be_withdrawn(world):
