@@ -68,9 +68,10 @@ class WalletStatement(ActingAdmin):
         shown: dict[str, Any] = {}
         if form.is_valid():
             try:
-                found = _statement(wallet, form.cleaned_data, today)
+                since, until = form.cleaned_data["since"], min(form.cleaned_data["until"], today)
+                found = _statement(wallet, since, until, today)
                 if request.method == "POST":
-                    return _file(request, found, form.cleaned_data)
+                    return _file(request, found, since, until)
                 shown = _shown(found)
             except (Refused, Problem) as refusal:
                 form.add_error(None, refusal.detail)
@@ -83,17 +84,22 @@ class WalletStatement(ActingAdmin):
         return TemplateResponse(request, "admin/wallet_statement.html", context)
 
 
-def _statement(wallet: Wallet, period: dict[str, date], today: date) -> Statement:
+def _statement(wallet: Wallet, since: date, until: date, today: date) -> Statement:
     """:raises Refused: for days that have not come, and where the wallet is busy for long"""
-    since = datetime.combine(period["since"], time(), UTC)
-    # A day that is not over yet goes up to now.
-    over = period["until"] < today
-    until = datetime.combine(period["until"] + timedelta(days=1), time(), UTC) if over else None
+    begin, end = _midnight(since), _midnight(until + timedelta(days=1))
     try:
         with refused_where_busy():
-            return Statement(wallet, span(account_id=wallet.pk, since=since, until=until))
+            # A day that is not over yet goes up to now; unless it is over by the time that the wallet is free.
+            covered = span(account_id=wallet.pk, since=begin, until=end if until < today else None)
+            if covered.until > end:
+                covered = span(account_id=wallet.pk, since=begin, until=end)
     except MomentNotReached:
         raise Refused("invalid", "That day has not come yet.") from None
+    return Statement(wallet, covered)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _shown(statement: Statement) -> dict[str, Any]:
@@ -117,18 +123,22 @@ def _shown(statement: Statement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _file(request: HttpRequest, statement: Statement, period: dict[str, date]) -> HttpResponseBase:
+def _file(request: HttpRequest, statement: Statement, since: date, until: date) -> HttpResponseBase:
     if not request.user.has_perm(EXPORT):
         raise PermissionDenied
     # In one of few places, until the last line has gone out.
     lines = Download(statement.as_csv(), UUID(str(request.user.pk)))
-    with atomic():
-        record(
-            actor=of_staff(request.user),  # type: ignore[arg-type]
-            action="wallet.statement", object_type="wallet", object_id=statement.wallet.pk,
-            after={name: str(day) for name, day in period.items()} | {"entries": statement.most_entries},
-        )  # fmt: skip
-    name = f"statement-{statement.wallet.pk}-{period['since']}-{period['until']}.csv"
+    try:
+        with atomic():
+            record(
+                actor=of_staff(request.user),  # type: ignore[arg-type]
+                action="wallet.statement", object_type="wallet", object_id=statement.wallet.pk,
+                after={"since": str(since), "until": str(until), "entries": statement.most_entries},
+            )  # fmt: skip
+    except BaseException:
+        lines.close()
+        raise
+    name = f"statement-{statement.wallet.pk}-{since}-{until}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 

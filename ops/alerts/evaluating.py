@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.transaction import atomic
 
 from ledger import clock
@@ -59,7 +59,7 @@ def evaluate() -> None:
     now, measured = measure()
     with atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_LOCK)
-        measured = _unchanged(measured)
+        measured = _locked(measured)
         for one in measured:
             _record(one, now)
         _sample(measured, now)
@@ -96,12 +96,17 @@ def _measured(rule: AlertConfiguration, now: datetime) -> Measured | None:
         return None
 
 
-def _unchanged(measured: Sequence[Measured]) -> list[Measured]:
-    """Those whose rules are as they were measured, locked before their alerts: as by whoever changes a rule."""
-    rules = AlertConfiguration.objects.filter(pk__in=[one.rule.pk for one in measured])
+def _locked(measured: Sequence[Measured]) -> list[Measured]:
+    """
+    Lock all rules, then all alerts that something may come of: in the order of who changes a rule or sends a message.
+
+    Return what was measured by rules that are as they were; one that was changed meanwhile is measured anew next time.
+    """
     # Not FOR UPDATE: whoever raises an alert meanwhile refers to its rule, and does not wait.
-    locked = rules.order_by("id").select_for_update(no_key=True)
-    versions = dict(locked.values_list("pk", "version"))
+    rules = AlertConfiguration.objects.order_by("id").select_for_update(no_key=True)
+    versions = dict(rules.values_list("pk", "version"))
+    matter = ~Q(state=State.RESOLVED) | Q(told_at__isnull=False, end_told_at__isnull=True)
+    list(Alert.objects.filter(matter).order_by("id").select_for_update().values_list("pk"))
     return [one for one in measured if versions.get(one.rule.pk) == one.rule.version]
 
 
@@ -111,7 +116,7 @@ def _record(measured: Measured, now: datetime) -> None:
     open_ones = Alert.objects.filter(configuration=rule, fingerprint__startswith=str(rule.pk)).exclude(
         state=State.RESOLVED
     )
-    known = {alert.fingerprint: alert for alert in open_ones.order_by("id").select_for_update()}
+    known = {alert.fingerprint: alert for alert in open_ones}
     breaches = {_fingerprint(rule, reading): reading for reading in measured.breaches()}
     _count([(known[name], reading) for name, reading in breaches.items() if name in known], now)
     _open(rule, [(name, reading) for name, reading in breaches.items() if name not in known], now)

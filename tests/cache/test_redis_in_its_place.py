@@ -17,6 +17,7 @@ from redis import Redis
 
 from ledger.database import epoch, money_pool
 from tests.actors import actor
+from tests.conftest import REAL_REDIS_SECONDS
 from tests.money import snapshot, value
 from walletplatform.api.problems import Problem
 from walletplatform.cache import limits, redis, replays, turns
@@ -33,7 +34,7 @@ time.sleep(60)
 @pytest.fixture(autouse=True)
 def closed_breaker(monkeypatch):
     """With the patience that it has in earnest."""
-    monkeypatch.setattr(redis, "SECONDS", 0.05)
+    monkeypatch.setattr(redis, "SECONDS", REAL_REDIS_SECONDS)
     redis._client.cache_clear()
     redis.breaker.note(success=True)
     yield

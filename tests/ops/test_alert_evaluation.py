@@ -20,6 +20,8 @@ from ops.alerts.raising import raise_alert
 from ops.alerts.read_models import AlertSample
 from ops.alerts.reading import AlertType, Reading
 from ops.alerts.types import TYPES
+from tests.ledger.test_database_rules import connect
+from tests.money import rows
 from tests.ops.alert_rules import alerts_of, figures, forget_figures, rule
 from walletplatform.audit.actors import of_command
 
@@ -172,6 +174,40 @@ def test_rules_are_switched_while_they_are_evaluated_and_neither_waits_for_ever(
     for one in rules:
         changed(one, enabled=False)
     assert {state for one in rules for state, _ in states(one)} <= {"RESOLVED"}
+
+
+def test_whoever_changes_a_rule_or_sends_a_message_waits_for_an_evaluation_or_it_for_them(monkeypatch):
+    """Rules before alerts, and alerts in one order: also those of rules that are out of their hours."""
+    monkeypatch.setitem(
+        TYPES, "locked", AlertType("locked", "", "", "", "", lambda rule, now: [Reading(Decimal(30), "high")])
+    )
+    rules = [rule("locked", recipients=["on-call@example.com"], cooldown_minutes=0) for _ in range(2)]
+    AlertConfiguration.objects.filter(pk=rules[0].pk).update(recipients=[])
+    evaluate()
+    late = AlertConfiguration.objects.filter(pk=rules[0].pk)
+    late.update(recipients=["on-call@example.com"], weekdays=[(clock.now() + timedelta(days=3)).isoweekday()])
+    waiting = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE %s"
+    )
+
+    def meets(statement, parameters, table):
+        """Whether an evaluation waits for what is locked here, having locked none of the alerts."""
+        with connect("default") as other:
+            other.execute(statement, parameters)
+            thread = threading.Thread(target=in_thread, args=(evaluate,))
+            thread.start()
+            while thread.is_alive() and not rows(waiting, f"%{table}%FOR %UPDATE%"):
+                pass
+            assert thread.is_alive()
+            other.execute("SELECT FROM alerts WHERE configuration_id = ANY(%s) FOR UPDATE NOWAIT", (ids,))
+            other.rollback()
+            thread.join()
+
+    ids = [one.pk for one in rules]
+    meets("SELECT FROM alert_configurations WHERE id = %s FOR UPDATE", (rules[0].pk,), "alert_configurations")
+    first = min(alert.pk for one in rules for alert in alerts_of(one))
+    meets("SELECT FROM alerts WHERE id = %s FOR UPDATE", (first,), "alerts")
+    assert [alert.told_at is not None for one in rules for alert in alerts_of(one)] == [True, True]
 
 
 def changed(rule, **given):

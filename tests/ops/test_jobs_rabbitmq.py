@@ -172,7 +172,7 @@ def test_what_kills_its_worker_or_fails_each_time_is_set_aside_and_holds_up_noth
     start()
     [killing], [failing], [hopeless] = ask("tried.kills"), ask("tried.raises"), ask("tried.hopeless")
     good = ask("tried.inside", 5)
-    until(lambda: wake() and all_are("DONE", good)())
+    until(lambda: (wake(), all_are("DONE", good)())[1])
     poison = [killing, failing, hopeless]
 
     def given_up():
